@@ -1,0 +1,182 @@
+"""Assets by id: where they are, what they may be used for, and their fingerprints.
+
+The tables in `assets_manifest/*.toml` list every asset with licence, source and checksum. A user
+adds assets with tables of the same form in the folder named by the environment variable
+GENB_ASSETS; there `path` is relative to that folder.
+"""
+
+import difflib
+import importlib.metadata
+import importlib.util
+import os
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from pipeline.config import Config, Section
+from pipeline.errors import GenbError
+from pipeline.storage import read_json, sha256_file, write_json
+
+MANIFEST_DIR = Path(__file__).resolve().parent.parent / "assets_manifest"
+
+
+class Asset(Section):
+    """One row of a manifest."""
+
+    id: str
+    path: str = ""
+    licence: str
+    source: str
+    obtained: str
+    redistributable: bool
+    commercial_use: bool
+    sha256: str = ""
+    notes: str = ""
+
+
+@dataclass(frozen=True)
+class Located:
+    """An asset and the file it stands for."""
+
+    asset: Asset
+    path: Path
+
+
+def cache_dir() -> Path:
+    """Folder for what is generated once: $GENB_CACHE, else ~/.cache/genb."""
+    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "genb"
+    return Path(os.environ.get("GENB_CACHE") or default)
+
+
+def user_assets_dir() -> Path | None:
+    """Folder of the user's own assets ($GENB_ASSETS), or None."""
+    value = os.environ.get("GENB_ASSETS")
+    return Path(value) if value else None
+
+
+@cache
+def manifest(kind: str) -> dict[str, Located]:
+    """All assets of a kind ('hdri', 'body', 'diffusion', 'software') by id; users' rows win."""
+    rows: dict[str, Located] = {}
+    for folder in (MANIFEST_DIR, user_assets_dir()):
+        path = folder / f"{kind}.toml" if folder else None
+        if path and path.is_file():
+            for asset in _read_table(path):
+                rows[asset.id] = Located(asset, _locate(asset.path, folder))
+    return rows
+
+
+def find(kind: str, asset_id: str) -> Located:
+    """An asset by id; raises GenbError with a suggestion when the id is unknown."""
+    rows = manifest(kind)
+    if asset_id in rows:
+        return rows[asset_id]
+    close = difflib.get_close_matches(asset_id, rows, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    raise GenbError(
+        f"unknown {kind} asset {asset_id!r}.{hint} Known: {', '.join(sorted(rows))}. Add your own "
+        f"in $GENB_ASSETS/{kind}.toml (see assets_manifest/README.md)."
+    )
+
+
+def find_file(kind: str, asset_id: str) -> Path:
+    """Path of an asset's file; raises GenbError when it is not there."""
+    located = find(kind, asset_id)
+    if not located.path.is_file():
+        raise GenbError(
+            f"{kind} asset {asset_id!r} is missing: {located.path} does not exist. "
+            f"How to obtain it: {located.asset.obtained} ({located.asset.source})."
+        )
+    return located.path
+
+
+def body_dir(config: Config) -> Path:
+    """Folder with `smplx/SMPLX_*.npz` of the configured body source."""
+    if config.body.source == "free":
+        from pipeline.body.free.build import FREE_BODY_VERSION
+
+        return cache_dir() / "body" / f"free-{FREE_BODY_VERSION}"
+    folder = user_assets_dir()
+    if folder is None:
+        raise GenbError(
+            "body.source = 'smplx' needs the licensed model files: set GENB_ASSETS to a folder "
+            "that holds smplx/SMPLX_NEUTRAL.npz (https://smpl-x.is.tue.mpg.de), or use "
+            "body.source = 'free'."
+        )
+    return folder
+
+
+def fingerprint(kind: str, config: Config) -> dict[str, str]:
+    """What identifies the content of the assets of one kind that a configuration uses."""
+    if kind == "body" and config.body.source == "free":
+        return {"free": body_dir(config).name, "anny": importlib.metadata.version("anny")}
+    if kind == "body":
+        files = sorted((body_dir(config) / "smplx").glob("SMPLX_*.npz"))
+        return {path.name: content_hash(path) for path in files}
+    if kind == "hdri":
+        return {name: content_hash(find_file("hdri", name)) for name in config.light.hdris}
+    if kind == "diffusion":
+        section = config.diffusion
+        if section.backend == "passthrough":
+            return {}
+        models = {section.model, *(net.model for net in section.controlnets)}
+        return {model: _model_hash(model) for model in sorted(models)}
+    raise ValueError(f"no assets of kind {kind!r}")
+
+
+def _model_hash(model: str) -> str:
+    """Content hash of a local model folder; a hub id stands for itself (its revision is config)."""
+    folder = Path(model)
+    if not folder.is_dir():
+        return "hub"
+    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    from pipeline.storage import sha256_text
+
+    return sha256_text(" ".join(f"{p.relative_to(folder)}:{content_hash(p)}" for p in files))
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of a file, remembered by path, size and modification time."""
+    stat = path.stat()
+    key = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
+    return _hashes().get(key) or _remember(key, path)
+
+
+@cache
+def _hashes() -> dict[str, str]:
+    path = cache_dir() / "hashes.json"
+    return dict(read_json(path)) if path.is_file() else {}
+
+
+def _remember(key: str, path: Path) -> str:
+    table = _hashes()
+    table[key] = sha256_file(path)
+    write_json(cache_dir() / "hashes.json", table)
+    return table[key]
+
+
+def _read_table(path: Path) -> list[Asset]:
+    try:
+        data = tomllib.loads(path.read_text())
+        return [Asset.model_validate(row) for row in data.get("asset", [])]
+    except (tomllib.TOMLDecodeError, ValidationError, UnicodeDecodeError) as error:
+        raise GenbError(f"manifest {path} is not valid: {error}") from error
+
+
+def _locate(path: str, folder: Path) -> Path:
+    """`bpy:...` is inside Blender's own data, everything else beside the manifest."""
+    if path.startswith("bpy:"):
+        return blender_data_dir() / path.removeprefix("bpy:")
+    return folder / path
+
+
+def blender_data_dir() -> Path:
+    """Data folder of the installed bpy (its HDRIs live below), found without importing bpy."""
+    spec = importlib.util.find_spec("bpy")
+    if spec is None or not spec.origin:
+        raise GenbError("the package bpy is not installed: run `make env`.")
+    version = importlib.metadata.version("bpy").rsplit(".", 1)[0]
+    return Path(spec.origin).parent / version / "datafiles"

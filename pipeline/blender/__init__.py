@@ -1,0 +1,1 @@
+"""The only package that imports bpy; it runs as a process of its own (`python -m pipeline.blender`)."""

@@ -1,0 +1,114 @@
+"""What an HDRI does to a scene, in numpy: irradiance, exposure, white balance, the ground's colour.
+
+A panorama is (H, W, 3) float32 linear radiance with row 0 at the BOTTOM (Blender's order); a world
+direction (x, y, z) lies at u = 0.5 - atan2(y, x) / 2 pi, v = 0.5 + asin(z) / pi (Cycles' mapping).
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from pipeline.conventions import rotation_z
+
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
+SKIN_ALBEDO = 0.30
+"""Mean reflectance of clothes and skin that the exposure is set for."""
+
+MID_GREY = 0.18
+MAX_ALBEDO = 0.88
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A panorama turned by `rotation_deg` anticlockwise about the vertical, with channel gains."""
+
+    panorama: np.ndarray
+    rotation_deg: float
+    gains: np.ndarray
+
+    def radiance(self, directions: np.ndarray) -> np.ndarray:
+        """Linear RGB (..., 3) seen along world directions (..., 3), not necessarily unit."""
+        height, width, _ = self.panorama.shape
+        local = directions @ rotation_z(self.rotation_deg)  # rows times R = R^T applied
+        length = np.linalg.norm(local, axis=-1)
+        u = 0.5 - np.arctan2(local[..., 1], local[..., 0]) / (2 * np.pi)
+        v = 0.5 + np.arcsin(np.clip(local[..., 2] / length, -1, 1)) / np.pi
+        shape = u.shape
+        columns = (u * width - 0.5).reshape(shape[0], -1).astype(np.float32)
+        rows = np.clip(v * height - 0.5, 0, height - 1).reshape(shape[0], -1).astype(np.float32)
+        # OpenCV wraps both axes; rows never leave the image, so only columns wrap.
+        sampled = cv2.remap(
+            self.panorama, columns % width, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP
+        )
+        return sampled.reshape(*shape, 3) * self.gains
+
+    def irradiance(self, normal: np.ndarray) -> np.ndarray:
+        """Linear RGB (3,) falling on an unshadowed surface with world normal (3,), W/m2-like."""
+        normal = rotation_z(-self.rotation_deg) @ (np.asarray(normal) / np.linalg.norm(normal))
+        directions, solid_angle = _sphere(*self.panorama.shape[:2])
+        cosine = np.maximum(directions @ normal, 0) * solid_angle
+        return np.einsum("hw,hwc->c", cosine, self.panorama) * self.gains
+
+
+def _sphere(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Unit directions (H, W, 3) of a panorama's texels and their solid angles (H, 1)."""
+    elevation = ((np.arange(height) + 0.5) / height - 0.5) * np.pi
+    azimuth = (0.5 - (np.arange(width) + 0.5) / width) * 2 * np.pi
+    cos_elevation = np.cos(elevation)[:, None]
+    directions = np.stack(
+        [
+            cos_elevation * np.cos(azimuth),
+            cos_elevation * np.sin(azimuth),
+            np.broadcast_to(np.sin(elevation)[:, None], (height, width)),
+        ],
+        axis=-1,
+    )
+    return directions, cos_elevation * (np.pi / height) * (2 * np.pi / width)
+
+
+def white_balance(panorama: np.ndarray, strength: float) -> np.ndarray:
+    """Channel gains (3,) that bring the light's mean colour `strength` of the way to neutral.
+
+    What a camera's automatic white balance does; luminance is kept.
+    """
+    _, solid_angle = _sphere(*panorama.shape[:2])
+    mean = (panorama * solid_angle[..., None]).mean(axis=(0, 1), dtype=float)
+    gains = (LUMINANCE @ mean / np.maximum(mean, 1e-6)) ** strength
+    return gains * (LUMINANCE @ mean) / (LUMINANCE @ (mean * gains))
+
+
+def exposure_stops(environment: Environment, T_cam_world: np.ndarray, K: np.ndarray) -> float:
+    """Exposure (log2) at which people before this camera come out right.
+
+    The subject is metered by the light on surfaces that face the camera, the frame by the panorama
+    behind it; people count more, as in any portrait, but a dark room or a bright sky still pulls.
+    """
+    right, down, forward = T_cam_world[:3, :3]
+    facing = [-forward, 0.7 * right - forward, -0.7 * right - forward, -0.8 * down - forward]
+    light = np.mean([environment.irradiance(n) @ LUMINANCE for n in facing])
+    subject = light * SKIN_ALBEDO / np.pi
+    u, v = np.meshgrid(np.linspace(0, 2 * K[0, 2], 24), np.linspace(0, 2 * K[1, 2], 24))
+    rays = np.stack([u, v, np.ones_like(u)], axis=-1) @ np.linalg.inv(K).T @ T_cam_world[:3, :3]
+    behind = environment.radiance(rays) @ LUMINANCE
+    frame = np.exp(np.log(np.maximum(behind, 1e-4)).mean())
+    metered = subject**0.7 * frame**0.3
+    stops = np.log2(MID_GREY / metered)
+    # Whatever is behind, people must stay within reach of a good exposure.
+    return float(np.clip(stops, *(np.log2(MID_GREY / subject) + np.array([-0.6, 0.6]))))
+
+
+def ground_albedo(
+    environment: Environment, eye_m: np.ndarray, radius_m: float, size_px: int
+) -> np.ndarray:
+    """Colour (size, size, 3) float32 of the plane z = 0, row 0 at -Y, so that it continues the photo.
+
+    Seen from `eye_m`, and unshadowed, a diffuse plane of this albedo has exactly the radiance of the
+    panorama behind it, so the plane has no visible edge.
+    """
+    step = ((np.arange(size_px) + 0.5) / size_px * 2 - 1) * radius_m
+    x, y = np.meshgrid(step, step)
+    directions = np.stack([x - eye_m[0], y - eye_m[1], np.full_like(x, -eye_m[2])], axis=-1)
+    light = np.maximum(environment.irradiance(np.array([0.0, 0.0, 1.0])), 1e-4)
+    albedo = environment.radiance(directions) * np.pi / light
+    return np.clip(albedo, 0.004, MAX_ALBEDO).astype(np.float32)

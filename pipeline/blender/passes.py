@@ -1,0 +1,153 @@
+"""Ground truth as Cycles sees it: one unblended sample at the exact centre of every pixel.
+
+Two renders: everything with an override material (depth, normal, instance, part), then the naked
+bodies alone (instance, depth, position). Values are read from Cycles' own render result in memory.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import bpy
+import numpy as np
+
+from pipeline.blender import session
+from pipeline.blender.nodes import Graph, bare_material
+from pipeline.conventions import pixel_centres, project, transform
+
+PART_ATTRIBUTE = "part"
+"""Mesh and curve attribute with the id of `conventions.PARTS`, per face or per strand."""
+
+_BACKGROUND_DEPTH = 1e9
+"""Cycles writes 1e10 where no surface is hit."""
+
+
+def prepare(scene: bpy.types.Scene) -> bpy.types.Material:
+    """Make the override material that writes the part id, and its channel. Call once per scene."""
+    material, graph, surface = bare_material("truth")
+    _write_part(graph)
+    graph.tree.links.new(graph.add("BsdfDiffuse").outputs[0], surface)
+    channel = scene.view_layers[0].aovs.add()
+    channel.name, channel.type = PART_ATTRIBUTE, "VALUE"
+    return material
+
+
+def _write_part(graph: Graph) -> None:
+    value = graph.attribute(PART_ATTRIBUTE).outputs["Fac"]
+    node = graph.tree.nodes.new("ShaderNodeOutputAOV")
+    node.aov_name = PART_ATTRIBUTE
+    graph.tree.links.new(value, node.inputs["Value"])
+
+
+def render_truth(scene: bpy.types.Scene, material: bpy.types.Material) -> dict[str, np.ndarray]:
+    """Render one ground-truth pass of what is visible in the scene now.
+
+    Returns depth (H, W) f32 m with inf where nothing is hit, normal (H, W, 3) f32 world frame,
+    instance (H, W) u16, part (H, W) u8, position (H, W, 3) f32 world m.
+    """
+    session.truth_settings(scene)
+    layer = scene.view_layers[0]
+    with _channels(layer, material), captured() as raw, session.quiet():
+        bpy.ops.render.render()
+    depth = raw["Depth"][..., 0]
+    return {
+        "depth": np.where(depth < _BACKGROUND_DEPTH, depth, np.inf).astype(np.float32),
+        "normal": raw["Normal"],
+        "instance": _whole(raw["Object Index"][..., 0], np.uint16),
+        "part": _whole(raw[PART_ATTRIBUTE][..., 0], np.uint8),
+        "position": raw["Position"],
+    }
+
+
+def _whole(values: np.ndarray, dtype: type) -> np.ndarray:
+    ids = np.rint(values)
+    if np.abs(values - ids).max(initial=0) > 1e-3:
+        raise RuntimeError("Cycles blended an id channel: the pass was not rendered at one sample")
+    return ids.astype(dtype)
+
+
+@contextmanager
+def _channels(layer: bpy.types.ViewLayer, material: bpy.types.Material) -> Iterator[None]:
+    names = ("use_pass_z", "use_pass_normal", "use_pass_object_index", "use_pass_position")
+    for name in names:
+        setattr(layer, name, True)
+    layer.material_override = material
+    try:
+        yield
+    finally:
+        layer.material_override = None
+        for name in names:
+            setattr(layer, name, False)
+
+
+@contextmanager
+def captured() -> Iterator[dict[str, np.ndarray]]:
+    """Collect every channel of the renders inside the block, as (H, W, C) f32, row 0 on top.
+
+    The Cycles add-on holds the finished render result for a moment at the end of its `render`;
+    taking the arrays there needs no file.
+    """
+    import cycles
+
+    engine = cycles.CyclesRender
+    original = engine.render
+    channels: dict[str, np.ndarray] = {}
+    faults: list[Exception] = []
+
+    def render(self, depsgraph) -> None:
+        original(self, depsgraph)
+        try:
+            channels.update(_read(self.get_result()))
+        except Exception as fault:  # Blender would swallow it; it is raised below
+            faults.append(fault)
+
+    engine.render = render
+    try:
+        yield channels
+    finally:
+        engine.render = original
+    if faults:
+        raise RuntimeError(f"Cycles' render result cannot be read: {faults[0]}") from faults[0]
+    if not channels:
+        raise RuntimeError("Cycles rendered nothing")
+
+
+def _read(result: bpy.types.RenderResult) -> dict[str, np.ndarray]:
+    width, height = result.resolution_x, result.resolution_y
+    channels = {}
+    for render_pass in result.layers[0].passes:
+        values = np.empty(width * height * render_pass.channels, np.float32)
+        render_pass.rect.foreach_get(values)
+        image = values.reshape(height, width, render_pass.channels)
+        channels[render_pass.name] = image[::-1].copy()
+    return channels
+
+
+def camera_normals(
+    normal_world: np.ndarray, hit: np.ndarray, K: np.ndarray, T_cam_world: np.ndarray
+) -> np.ndarray:
+    """Normals (H, W, 3) f16 in the camera frame: unit, facing the camera, 0 where not `hit`.
+
+    A smooth shading normal can lean a little past the horizon at a silhouette; it is brought back
+    to the horizon rather than mirrored.
+    """
+    height, width = hit.shape
+    normal = normal_world.astype(float) @ T_cam_world[:3, :3].T
+    rays = np.concatenate([pixel_centres(width, height), np.ones((height, width, 1))], axis=-1)
+    rays = rays @ np.linalg.inv(K).T
+    rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
+    away = np.maximum((normal * rays).sum(axis=-1, keepdims=True), 0)
+    normal = normal - away * rays
+    length = np.linalg.norm(normal, axis=-1, keepdims=True)
+    normal = np.divide(normal, length, out=np.zeros_like(normal), where=length > 1e-6)
+    return np.where(hit[..., None], normal, 0).astype(np.float16)
+
+
+def position_error_px(
+    position: np.ndarray, hit: np.ndarray, K: np.ndarray, T_cam_world: np.ndarray
+) -> float:
+    """Worst distance in px between a pixel's centre and the projection of what Cycles hit there."""
+    if not hit.any():
+        return 0.0
+    height, width = hit.shape
+    uv = project(K, transform(T_cam_world, position[hit].astype(float)))
+    return float(np.linalg.norm(uv - pixel_centres(width, height)[hit], axis=-1).max())

@@ -1,0 +1,120 @@
+"""Light, exposure and ground of a scene, from one HDRI."""
+
+from pathlib import Path
+
+import bpy
+import cv2
+import numpy as np
+
+from pipeline.blender.light_meter import (
+    MAX_ALBEDO,
+    Environment,
+    exposure_stops,
+    ground_albedo,
+    white_balance,
+)
+from pipeline.blender.nodes import Graph, bare_material
+from pipeline.blender.people import new_mesh
+from pipeline.scene import CameraSpec, LightSpec
+
+GROUND_RADIUS_M = 14.0
+FADE_FROM_M = 9.0
+GROUND_PX = 2048
+WHITE_BALANCE = 0.5
+"""How far the camera's white balance follows the light's colour."""
+
+
+def add_world(
+    scene: bpy.types.Scene,
+    hdri: Path,
+    light: LightSpec,
+    camera: CameraSpec,
+    rng: np.random.Generator,
+) -> float:
+    """Set world, exposure and ground. Returns the exposure in stops."""
+    image = bpy.data.images.load(str(hdri), check_existing=True)
+    image.colorspace_settings.name = "Linear Rec.709"
+    panorama = _pixels(image)
+    gains = white_balance(panorama, WHITE_BALANCE) * light.strength
+    environment = Environment(panorama, light.rotation_deg, gains)
+    _set_world(scene, image, light.rotation_deg, gains)
+    stops = exposure_stops(environment, camera.T_cam_world(), camera.K()) + light.exposure_stops
+    scene.view_settings.exposure = stops
+    _add_ground(environment, np.array(camera.eye_m), rng)
+    return round(stops, 4)
+
+
+def _pixels(image: bpy.types.Image) -> np.ndarray:
+    width, height = image.size
+    values = np.empty(width * height * image.channels, np.float32)
+    image.pixels.foreach_get(values)
+    return np.ascontiguousarray(values.reshape(height, width, image.channels)[..., :3])
+
+
+def _set_world(
+    scene: bpy.types.Scene, image: bpy.types.Image, rotation_deg: float, gains: np.ndarray
+) -> None:
+    world = bpy.data.worlds.new("world")
+    scene.world = world
+    graph = Graph(world.node_tree)
+    direction = graph.add("TexCoord").outputs["Generated"]
+    # Looking up along the direction turned back turns the panorama forward.
+    turned = graph.add(
+        "Mapping", {"Vector": direction, "Rotation": (0, 0, -np.radians(rotation_deg))}
+    ).outputs[0]
+    colour = graph.add("TexEnvironment", {0: turned}, image=image, interpolation="Cubic").outputs[0]
+    balanced = graph.add("VectorMath", {0: colour, 1: gains}, operation="MULTIPLY").outputs[0]
+    graph.set(world.node_tree.nodes["Background"], "Color", balanced)
+    world.cycles.sampling_method = "MANUAL"
+    world.cycles.sample_map_resolution = 1024
+
+
+def _add_ground(environment: Environment, eye_m: np.ndarray, rng: np.random.Generator) -> None:
+    """A square of ground that receives shadows and dissolves into the panorama."""
+    r = GROUND_RADIUS_M
+    albedo = ground_albedo(environment, eye_m, r, GROUND_PX)
+    step = ((np.arange(GROUND_PX) + 0.5) / GROUND_PX * 2 - 1) * r
+    distance = np.hypot(*np.meshgrid(step, step))
+    texture = np.empty((GROUND_PX, GROUND_PX, 4), np.float32)
+    texture[..., :3] = _grained(albedo, distance, rng)
+    texture[..., 3] = np.clip((r - distance) / (r - FADE_FROM_M), 0, 1)
+    image = bpy.data.images.new("ground", GROUND_PX, GROUND_PX, alpha=True, float_buffer=True)
+    image.colorspace_settings.name = "Non-Color"
+    image.alpha_mode = "CHANNEL_PACKED"
+    image.pixels.foreach_set(texture.ravel())
+    image.update()
+    angle = np.linspace(0, 2 * np.pi, 64, endpoint=False)
+    rim = np.stack([r * np.cos(angle), r * np.sin(angle), np.zeros(64)], axis=1)
+    vertices = np.concatenate([np.zeros((1, 3)), rim])
+    following = np.roll(np.arange(1, 65), -1)
+    faces = np.stack([np.zeros(64, int), np.arange(1, 65), following], axis=1)
+    ground = new_mesh("ground", vertices, faces, smooth=False)
+    uv = (vertices[faces.ravel(), :2] / r + 1) / 2
+    ground.data.uv_layers.new(name="UVMap").data.foreach_set("uv", uv.astype(np.float32).ravel())
+    ground.data.materials.append(_ground_material(image))
+
+
+def _grained(
+    albedo: np.ndarray, distance_m: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Grain under the people's feet that fades into the panorama's own blur with distance."""
+    size = len(albedo)
+    grain = np.zeros((size, size), np.float32)
+    for cells, amount in ((48, 0.04), (256, 0.06), (1024, 0.07), (size, 0.06)):
+        coarse = rng.normal(0, amount, (cells, cells)).astype(np.float32)
+        grain += cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
+    fade = np.clip(1 - distance_m / FADE_FROM_M, 0, 1) ** 0.7
+    grained = albedo * np.exp(grain * fade)[..., None]
+    return np.clip(grained, 0.004, MAX_ALBEDO)
+
+
+def _ground_material(image: bpy.types.Image) -> bpy.types.Material:
+    material, graph, surface = bare_material("ground")
+    texture = graph.add("TexImage", image=image, extension="EXTEND")
+    diffuse = graph.add("BsdfDiffuse", {"Color": texture.outputs["Color"], "Roughness": 0.4})
+    clear = graph.add("BsdfTransparent")
+    mix = graph.add("MixShader", {0: texture.outputs["Alpha"]})
+    graph.tree.links.new(clear.outputs[0], mix.inputs[1])
+    graph.tree.links.new(diffuse.outputs[0], mix.inputs[2])
+    graph.tree.links.new(mix.outputs[0], surface)
+    return material

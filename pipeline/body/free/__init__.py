@@ -1,0 +1,1 @@
+"""A body model anyone may use, in the SMPL-X file format, generated from CC0 MakeHuman data."""

@@ -1,0 +1,1 @@
+"""Scene planning: configuration and random streams in, readable scene specs out. numpy only."""

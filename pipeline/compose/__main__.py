@@ -1,0 +1,21 @@
+"""Stage process `compose`: scene specs for a block of scenes."""
+
+from pipeline.compose.population import Population
+from pipeline.compose.scene import compose_scene, write_scene
+from pipeline.jobs import SCENE_FILE, Job, run_scenes, stage_main
+
+
+def run(job: Job) -> None:
+    """Write the missing scene files of a job."""
+    plan = job.plan
+    population = Population(plan.config, plan.body_dir)
+    run_scenes(
+        job,
+        lambda scene, folder: write_scene(
+            compose_scene(plan.config, population, plan.seed, scene), folder / SCENE_FILE
+        ),
+    )
+
+
+if __name__ == "__main__":
+    stage_main(run)

@@ -1,0 +1,1 @@
+"""Re-rendering: make a render look photographic without moving what the labels describe."""

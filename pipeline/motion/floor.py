@@ -1,0 +1,246 @@
+"""Near and on the ground: crouching, picking up, kneeling and sitting.
+
+Seat, knee and instep thickness are estimated from bone lengths (measured on the free body
+model's mesh), so that buttocks, knees and feet touch the same ground for most bodies.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .figure import SIDES, Figure
+from .gestures import chest_direction, forearm_direction
+from .hands import set_hand
+from .kinematics import JOINT, transform, turn
+from .manner import hang_arm, pose_head, pose_trunk, rest_hand, sample_phase
+from .signals import drift, hold
+from .stance import Footing, sample_footing, stand
+
+# Height above the ground of joints that rest on it, in leg lengths.
+SEAT_HEIGHT = 0.175  # pelvis joint of a sitting body
+KNEE_HEIGHT = 0.075  # knee joint of a kneeling leg
+INSTEP_HEIGHT = 0.06  # ankle joint of a foot lying on its instep
+
+
+def squat(figure: Figure, rng: np.random.Generator) -> None:
+    """Repeated knee bends with the arms held forward for balance."""
+    phase = sample_phase(rng, figure.t, rng.uniform(2.2, 3.2))
+    down = 0.5 - 0.5 * np.cos(2 * np.pi * phase)
+    deep = rng.uniform(0.28, 0.46)
+    footing = Footing(width=rng.uniform(0.17, 0.23), toe_out=rng.uniform(0.25, 0.45))
+    stand(
+        figure, rng, footing, weight=drift(rng, figure.t, 0.03, 4.0), sink=deep * down,
+        back=0.36 * deep * down, pitch=1.0 * deep * down, knee_out=0.2,
+    )  # fmt: skip
+    pose_trunk(figure, rng, 0.75 * deep * down)
+    for side in SIDES:
+        figure.swing_arm(
+            side,
+            0.2 + 1.35 * down,
+            rng.uniform(0.2, 0.3),
+            0.25,
+            inward=0.1,
+            pronate=0.4 + 0.5 * down,
+        )
+        rest_hand(figure, rng, side, "flat")
+    pose_head(figure, rng, -0.6 * deep * down, look_deg=6.0)
+
+
+def crouch(figure: Figure, rng: np.random.Generator) -> None:
+    """Squatting low on the balls of the feet, forearms on the thighs."""
+    heel = rng.uniform(0.3, 0.55)
+    footing = Footing(
+        width=rng.uniform(0.13, 0.18), ahead=rng.uniform(-0.12, 0.12),
+        toe_out=rng.uniform(0.2, 0.4), left_heel_up=heel, right_heel_up=heel,
+    )  # fmt: skip
+    sink = rng.uniform(0.60, 0.66) + drift(rng, figure.t, 0.006, 3.5)
+    stand(
+        figure, rng, footing, weight=drift(rng, figure.t, 0.08, 4.0), sink=sink, back=0.06,
+        pitch=0.30, knee_out=0.28,
+    )  # fmt: skip
+    pose_trunk(figure, rng, rng.uniform(0.40, 0.55))
+    lean_on_knees(figure, rng)
+    pose_head(figure, rng, -0.38, look_deg=16.0)
+
+
+def lean_on_knees(figure: Figure, rng: np.random.Generator) -> None:
+    """Forearms across the knees, hands hanging loosely between them."""
+    for side, sign in SIDES.items():
+        reach = figure.arm_m
+        offset = figure.points(-sign * 0.12 * reach, rng.uniform(0.20, 0.26) * reach, 0.28 * reach)
+        figure.reach_arm(
+            side, figure.position(f"{side}_knee") + offset, np.array([0.9, -0.5, -0.2])
+        )
+        figure.aim_hand(
+            side, forearm_direction(figure, side) + chest_direction(figure, 0.0, -0.6, 0.2),
+            chest_direction(figure, -0.5 * sign, -0.8, -0.2),
+        )  # fmt: skip
+        set_hand(
+            figure, side, "relaxed", "grip", rng.uniform(0, 0.4), drift(rng, figure.t, 0.03, 3)
+        )
+
+
+def pick_up(figure: Figure, rng: np.random.Generator) -> None:
+    """Bending knees and back to take something from the ground."""
+    phase = sample_phase(rng, figure.t, rng.uniform(3.4, 4.6))
+    down = hold(phase, (0.0, 0.36), (0.52, 0.95))
+    sink = rng.uniform(0.24, 0.42)
+    footing = sample_footing(rng, (0.14, 0.19))
+    stand(
+        figure, rng, footing, weight=drift(rng, figure.t, 0.08, 4.0), sink=sink * down,
+        back=0.15 * down, pitch=(0.95 - 0.4 * sink) * down, knee_out=0.2,
+    )  # fmt: skip
+    pose_trunk(figure, rng, (1.0 - 0.6 * sink) * down, 0.0, 0.15 * down)
+    hang_arm(figure, rng, "left", forward=0.55 * down, out=0.15 * down, bend=0.3 * down)
+    hang_arm(figure, rng, "right")
+    before = figure.local.copy()
+    reach, leg = figure.arm_m, figure.leg_m
+    target = figure.points(-0.05 * leg, 0.24 * reach, 0.36 * leg)
+    figure.reach_arm("right", target, np.array([0.9, 0.2, -0.4]), lift=-0.05, forward=0.2)
+    figure.aim_hand("right", figure.points(0.05, -1.0, 0.25), figure.points(0.5, -0.1, -0.8))
+    set_hand(figure, "right", "open", "grip", hold(phase, (0.38, 0.46), (0.96, 0.999)))
+    figure.mix_arm("right", before, down)
+    pose_head(figure, rng, -0.25 * down, 0.0, look_deg=6.0)
+
+
+def kneel(figure: Figure, rng: np.random.Generator) -> None:
+    """Resting on one knee: left foot flat in front, right knee and toes on the ground."""
+    leg = figure.leg_m
+    thigh, shin = figure.length("right_knee"), figure.length("right_ankle")
+    lean = rng.uniform(0.02, 0.12)
+    sway = drift(rng, figure.t, 0.004, 4.0)
+    height = KNEE_HEIGHT * leg + 0.985 * thigh - figure.offset("right_hip")[1]
+    figure.pelvis[:] = figure.points(sway, height, sway)
+    figure.set_pelvis(lean, drift(rng, figure.t, 0.02, 5.0), 0.0)
+    hip = figure.position("right_hip")
+    toes = rng.uniform(1.15, 1.35)
+    base = np.stack([hip[0, 0] - 0.02, 0.0, hip[0, 2] - 0.99 * shin])
+    ankle, foot = figure.foot_ankle(np.tile(base, (len(figure.t), 1)), -0.05, toes)
+    # Slide the foot so that the ankle, not the sole, is a shin's length behind the knee.
+    knee_z = hip[0, 2] + np.sqrt(thigh**2 - (0.985 * thigh) ** 2)
+    drop = ankle[0, 1] - KNEE_HEIGHT * leg
+    ankle[:, 2] = knee_z - np.sqrt(shin**2 - drop**2)
+    figure.reach_leg("right", ankle, figure.points(-0.08, -0.2, 1.0))
+    figure.set_foot("right", foot)
+    figure.local[:, JOINT["right_foot"]] = turn("x", np.full(len(figure.t), -0.9))
+    front = figure.points(
+        0.15 * leg, 0.0, hip[0, 2] + rng.uniform(0.40, 0.50) * leg - 0.2 * figure.foot_m
+    )
+    figure.plant_foot("left", front, rng.uniform(0.0, 0.25), knee_out=0.12)
+    pose_trunk(figure, rng, rng.uniform(0.05, 0.25))
+    hang_arm(figure, rng, "right", forward=-lean)
+    rest_on_thigh(figure, rng, "left", 0.93)
+    pose_head(figure, rng, 0.0, look_deg=18.0)
+
+
+def rest_on_thigh(figure: Figure, rng: np.random.Generator, side: str, along: float) -> None:
+    """A hand lying on the thigh, `along` of the way from hip to knee."""
+    hip, knee = figure.position(f"{side}_hip"), figure.position(f"{side}_knee")
+    up = transform(figure.rotation(f"{side}_hip"), figure.points(0.0, 0.0, 1.0))
+    thigh = (knee - hip) / np.linalg.norm(knee - hip, axis=1, keepdims=True)
+    place = hip + along * (knee - hip) + 0.13 * figure.leg_m * up - 0.16 * figure.arm_m * thigh
+    figure.reach_arm(side, place, np.array([0.9, -0.3, -0.5]), forward=0.1)
+    figure.aim_hand(side, thigh - 0.1 * up, -up)
+    set_hand(figure, side, "relaxed", "flat", rng.uniform(0.1, 0.6))
+
+
+def kneel_sit(figure: Figure, rng: np.random.Generator) -> None:
+    """Sitting on the heels, hands on the thighs."""
+    leg, count = figure.leg_m, len(figure.t)
+    thigh, shin = figure.length("left_knee"), figure.length("left_ankle")
+    sway = drift(rng, figure.t, 0.003, 4.0)
+    hip_up = 0.30 * leg
+    figure.pelvis[:] = figure.points(sway, hip_up - figure.offset("left_hip")[1], 0.5 * sway)
+    figure.set_pelvis(rng.uniform(0.0, 0.12), 0.0, 0.0)
+    apart = rng.uniform(0.0, 0.06) * leg
+    for side, sign in SIDES.items():
+        hip = figure.position(f"{side}_hip")[0]
+        ahead = np.sqrt(thigh**2 - (hip_up - KNEE_HEIGHT * leg) ** 2 - apart**2)
+        knee = hip + [sign * apart, KNEE_HEIGHT * leg - hip_up, ahead]
+        back = np.sqrt(shin**2 - ((INSTEP_HEIGHT - KNEE_HEIGHT) * leg) ** 2)
+        ankle = np.array([knee[0] - sign * apart, INSTEP_HEIGHT * leg, knee[2] - back])
+        figure.reach_leg(side, np.tile(ankle, (count, 1)), figure.points(sign * apart, 0.3, 1.0))
+        figure.set_foot(
+            side, turn("y", np.full(count, -sign * 0.15)) @ turn("x", np.full(count, 2.75))
+        )
+    pose_trunk(figure, rng, rng.uniform(0.0, 0.15))
+    for side in SIDES:
+        rest_on_thigh(figure, rng, side, rng.uniform(0.62, 0.75))
+    pose_head(figure, rng, 0.03, look_deg=18.0)
+
+
+def _sit(figure: Figure, rng: np.random.Generator, pitch: float) -> None:
+    """Pelvis on the ground, tilted; facing ahead."""
+    sway = drift(rng, figure.t, 0.003, 5.0)
+    figure.pelvis[:] = figure.points(sway, SEAT_HEIGHT * figure.leg_m, 0.0)
+    figure.set_pelvis(pitch + drift(rng, figure.t, 0.008, 6.0), 0.0, 0.0)
+
+
+def sit_cross_legged(figure: Figure, rng: np.random.Generator) -> None:
+    """Sitting on the ground with crossed shins, hands on the knees or in the lap."""
+    leg = figure.leg_m
+    _sit(figure, rng, rng.uniform(-0.15, 0.02))
+    for side, sign, ahead in (("left", 1.0, 0.42), ("right", -1.0, 0.30)):
+        ankle = figure.points(-sign * 0.05 * leg, 0.075 * leg, ahead * leg)
+        figure.reach_leg(side, ankle, figure.points(sign, rng.uniform(0.25, 0.4), 0.25))
+        figure.local[:, JOINT[f"{side}_ankle"]] = turn("x", np.full(len(figure.t), 0.35)) @ turn(
+            "z", np.full(len(figure.t), -sign * 0.3)
+        )
+    pose_trunk(figure, rng, rng.uniform(0.15, 0.45))
+    lap = rng.uniform() < 0.4
+    for side, sign in SIDES.items():
+        if lap:
+            wrist = figure.points(sign * 0.14 * leg, 0.26 * leg, 0.30 * leg)
+            figure.reach_arm(side, wrist, np.array([0.9, -0.3, -0.5]), forward=0.15)
+            figure.aim_hand(side, figure.points(-sign, -0.25, 0.5), figure.points(0, -0.4, -1.0))
+            set_hand(figure, side, "relaxed", "grip", rng.uniform(0.1, 0.6))
+        else:
+            rest_on_thigh(figure, rng, side, rng.uniform(0.85, 0.95))
+    pose_head(figure, rng, rng.uniform(-0.25, 0.0), look_deg=20.0)
+
+
+def sit_knees_up(figure: Figure, rng: np.random.Generator) -> None:
+    """Sitting on the ground with drawn-up knees, arms around or on them."""
+    leg = figure.leg_m
+    _sit(figure, rng, rng.uniform(-0.35, -0.2))
+    for side, sign in SIDES.items():
+        base = figure.points(
+            sign * rng.uniform(0.11, 0.15) * leg, 0.0, rng.uniform(0.50, 0.56) * leg
+        )
+        ankle, foot = figure.foot_ankle(base, sign * 0.12, 0.0)
+        figure.reach_leg(side, ankle, figure.points(sign * 0.06, 1.0, 0.4))
+        figure.set_foot(side, foot)
+    pose_trunk(figure, rng, rng.uniform(0.55, 0.75))
+    for side, sign, near in (("left", 1.0, 0.0), ("right", -1.0, 0.05)):
+        shin = 0.62 * figure.position(f"{side}_knee") + 0.38 * figure.position(f"{side}_ankle")
+        place = shin + figure.points(-sign * 0.03 * leg, near * leg, (0.125 + 0.5 * near) * leg)
+        figure.reach_arm(side, place, np.array([1.0, -0.5, -0.2]), forward=0.25)
+        figure.aim_hand(side, figure.points(-sign, -0.2, 0.15), figure.points(0, -0.2, -1))
+        set_hand(figure, side, "relaxed", "grip", rng.uniform(0.2, 0.7))
+    pose_head(figure, rng, -0.3, look_deg=20.0)
+
+
+def sit_lean_back(figure: Figure, rng: np.random.Generator) -> None:
+    """Sitting on the ground, legs stretched out, leaning on the hands behind."""
+    leg, reach = figure.leg_m, figure.arm_m
+    _sit(figure, rng, rng.uniform(-0.5, -0.35))
+    bent = rng.uniform() < 0.5
+    for side, sign in SIDES.items():
+        far = 0.60 if bent and side == "right" else rng.uniform(0.93, 0.96)
+        if far < 0.9:
+            base = figure.points(sign * 0.14 * leg, 0.0, far * leg)
+            ankle, foot = figure.foot_ankle(base, sign * 0.1, 0.0)
+        else:
+            ankle = figure.points(sign * rng.uniform(0.12, 0.2) * leg, 0.058 * leg, far * leg)
+            foot = turn("y", figure.curve(sign * 0.3)) @ turn("x", figure.curve(-1.15))
+        figure.reach_leg(side, ankle, figure.points(sign * 0.1, 1.0, 0.2))
+        figure.set_foot(side, foot)
+    pose_trunk(figure, rng, rng.uniform(0.1, 0.25))
+    for side, sign in SIDES.items():
+        wrist = figure.points(
+            sign * rng.uniform(0.46, 0.56) * reach, 0.085 * reach, -rng.uniform(0.62, 0.72) * reach
+        )
+        figure.reach_arm(side, wrist, np.array([0.3, 0.0, -1.0]), lift=0.12, forward=-0.15)
+        figure.aim_hand(side, figure.points(sign * 0.5, -0.05, -0.9), figure.points(0, -1.0, 0))
+        set_hand(figure, side, "flat", "open", rng.uniform(0.2, 0.8))
+    pose_head(figure, rng, 0.15, look_deg=22.0)

@@ -1,0 +1,333 @@
+"""Standing gestures: what people do with arms, hands and gaze while on their feet.
+
+Each family is a function (figure, rng) that poses everything. The right hand leads; the library
+mirrors half of the motions.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .figure import Curve, Figure
+from .hands import set_hand
+from .ik import unit
+from .kinematics import transform
+from .manner import hang_arm, pose_head, pose_trunk, sample_phase
+from .signals import drift, glances, hold
+from .stance import Footing, contrapposto, sample_footing, stand
+
+
+def _upright(
+    figure: Figure, rng: np.random.Generator, flex: Curve = 0.0, twist: Curve = 0.0
+) -> None:
+    """Casual standing legs and trunk."""
+    weight = stand(figure, rng)
+    pose_trunk(figure, rng, flex, contrapposto(weight), twist)
+
+
+def forearm_direction(figure: Figure, side: str) -> np.ndarray:
+    """World direction (T, 3) of a forearm, elbow to wrist."""
+    return unit(figure.position(f"{side}_wrist") - figure.position(f"{side}_elbow"))
+
+
+def chest_direction(figure: Figure, x: Curve, y: Curve, z: Curve) -> np.ndarray:
+    """A direction given in chest axes as a world direction (T, 3)."""
+    return transform(figure.rotation("spine3"), figure.points(x, y, z))
+
+
+def _head_size(figure: Figure) -> float:
+    """Head joint to eye, metres: 0.12 for an adult; children have larger heads for their arms."""
+    return figure.length("right_eye")
+
+
+def idle(figure: Figure, rng: np.random.Generator) -> None:
+    """Waiting: weight on one leg, then the other."""
+    _upright(figure, rng)
+    for side in ("left", "right"):
+        hang_arm(figure, rng, side)
+    pose_head(figure, rng, look_deg=20.0)
+
+
+def look_around(figure: Figure, rng: np.random.Generator) -> None:
+    """Searching: large head turns that the trunk follows, sometimes a hand above the eyes."""
+    search = glances(rng, figure.t, np.radians(58), (0.5, 1.6))
+    tilt = glances(rng, figure.t, np.radians(14), (0.8, 2.0))
+    _upright(figure, rng, twist=0.45 * search)
+    for side in ("left", "right"):
+        hang_arm(figure, rng, side)
+    pose_head(figure, rng, tilt - 0.04, 0.75 * search, look_deg=4.0)
+    if rng.uniform() < 0.4:
+        shade_eyes(figure, rng, "right")
+
+
+def shade_eyes(figure: Figure, rng: np.random.Generator, side: str) -> None:
+    """Raise one flat hand to the brow."""
+    s, size = (1.0 if side == "left" else -1.0), _head_size(figure)
+    brow = figure.points(s * 0.85 * size, 1.02 * size, 1.12 * size)
+    hand = figure.points(s * 1.25 * size, -0.15 * size, 0.35 * size)
+    wrist = figure.position("head") + transform(figure.rotation("head"), brow + hand)
+    figure.reach_arm(side, wrist, np.array([0.9, -0.55, 0.15]), lift=0.2, forward=0.15)
+    fingers = transform(figure.rotation("head"), figure.points(-s, 0.25, 0.15))
+    figure.aim_hand(side, fingers, transform(figure.rotation("head"), figure.points(0, -1, 0.1)))
+    set_hand(figure, side, "flat", "relaxed", rng.uniform(0, 0.3))
+
+
+def wave_arm(figure: Figure, rng: np.random.Generator, side: str, low: bool = False) -> None:
+    """Greet with one hand: forearm up, palm ahead, swinging from the elbow."""
+    beat = np.sin(2 * np.pi * (figure.t * rng.uniform(1.1, 1.8) + rng.uniform()))
+    swing = rng.uniform(0.22, 0.38) * beat
+    height = rng.uniform(-0.55, -0.2) if low else rng.uniform(-0.45, 0.35)
+    arm = figure.points(rng.uniform(0.65, 0.9), height, rng.uniform(0.3, 0.55))
+    toward = figure.points(0.25 + np.sin(swing), np.cos(swing), rng.uniform(0.1, 0.35))
+    bend = rng.uniform(1.5, 1.9) - 0.6 * max(height, 0.0)
+    figure.aim_arm(side, arm, toward, bend + 0.06 * beat)
+    ahead = chest_direction(figure, 0.0, 0.1, 1.0)
+    figure.aim_hand(side, forearm_direction(figure, side), ahead)
+    figure.bend_wrist(side, -0.08, rng.uniform(0.1, 0.2) * beat)
+    set_hand(figure, side, "open", "flat", rng.uniform(0, 0.8), drift(rng, figure.t, 0.03, 1.5))
+
+
+def wave(figure: Figure, rng: np.random.Generator) -> None:
+    """Standing and waving to someone."""
+    _upright(figure, rng)
+    hang_arm(figure, rng, "left")
+    wave_arm(figure, rng, "right")
+    pose_head(figure, rng, -0.04, rng.normal(0, 0.1), look_deg=8.0, talking=rng.uniform() < 0.5)
+
+
+def point(figure: Figure, rng: np.random.Generator) -> None:
+    """Pointing at something with a stretched arm, lowering it now and then."""
+    azimuth, height = rng.uniform(-0.3, 1.25), rng.uniform(-0.25, 0.4)
+    _upright(figure, rng, twist=-0.22 * azimuth)
+    hang_arm(figure, rng, "left")
+    hang_arm(figure, rng, "right")
+    before = figure.local.copy()
+    wobble = drift(rng, figure.t, 0.03, 1.7)
+    arm = figure.points(
+        np.cos(height) * np.sin(azimuth + wobble), np.sin(height + wobble),
+        np.cos(height) * np.cos(azimuth + wobble),
+    )  # fmt: skip
+    figure.aim_arm(
+        "right", arm, np.array([-0.35, 0.9, 0.2]), rng.uniform(0.1, 0.3), rng.uniform(0.2, 0.9)
+    )
+    figure.bend_wrist("right", rng.normal(-0.02, 0.05), 0.03)
+    set_hand(figure, "right", "point")
+    phase = sample_phase(rng, figure.t, rng.uniform(4.0, 6.0))
+    up = hold(phase, (0.0, 0.16), (0.8, 0.97))
+    figure.mix_arm("right", before, up)
+    pose_head(figure, rng, -0.4 * height * up, -0.6 * azimuth * up, look_deg=7.0)
+
+
+def talk(figure: Figure, rng: np.random.Generator) -> None:
+    """Explaining something with both hands in front of the body."""
+    _upright(figure, rng)
+    reach = figure.arm_m
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        beat = drift(rng, figure.t, 1.0, rng.uniform(1.1, 1.6)) * rng.uniform(0.5, 1.0)
+        wide = rng.uniform(0.38, 0.55) + 0.09 * drift(rng, figure.t, 1.0, 2.6)
+        height = rng.uniform(-0.72, -0.5) + 0.06 * beat + 0.05 * drift(rng, figure.t, 1.0, 3.1)
+        depth = rng.uniform(0.62, 0.74) + 0.05 * drift(rng, figure.t, 1.0, 2.2)
+        wrist = figure.from_torso(sign * wide * reach, height * reach, depth * reach)
+        figure.reach_arm(side, wrist, np.array([0.55, -0.75, -0.5]), forward=0.1)
+        open_up = rng.uniform(-0.2, 0.6) + 0.3 * drift(rng, figure.t, 1.0, 1.9)
+        palm = chest_direction(figure, -sign * 0.8, open_up, 0.1)
+        figure.aim_hand(
+            side,
+            forearm_direction(figure, side) + chest_direction(figure, -0.2 * sign, 0.1, 0.2),
+            palm,
+        )
+        set_hand(
+            figure, side, "relaxed", "open", 0.45 + 0.3 * np.tanh(beat),
+            drift(rng, figure.t, 0.06, 1.1),
+        )  # fmt: skip
+    pose_head(figure, rng, look_deg=10.0, talking=True)
+
+
+def hands_on_hips(figure: Figure, rng: np.random.Generator) -> None:
+    """Fists or hands at the sides of the waist, elbows out."""
+    weight = stand(figure, rng, sample_footing(rng, (0.13, 0.19)))
+    pose_trunk(figure, rng, -0.03, contrapposto(weight))
+    fist = rng.uniform() < 0.6
+    height, ahead = rng.uniform(0.10, 0.16), rng.uniform(0.0, 0.03)
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        place = figure.points(
+            sign * (figure.hip_half_m + 0.19 * figure.leg_m), height * figure.leg_m,
+            ahead * figure.leg_m,
+        )  # fmt: skip
+        wrist = figure.pelvis + transform(figure.local[:, 0], place)
+        figure.reach_arm(side, wrist, np.array([0.9, 0.1, -0.5]), lift=0.06, forward=0.0)
+        figure.aim_hand(
+            side,
+            chest_direction(figure, -sign * 0.5, -0.5, 0.65),
+            chest_direction(figure, -sign * 0.6, -0.6, -0.5),
+        )
+        set_hand(figure, side, "fist" if fist else "grip", "relaxed", rng.uniform(0.05, 0.3))
+    pose_head(figure, rng, look_deg=18.0)
+
+
+def arms_crossed(figure: Figure, rng: np.random.Generator) -> None:
+    """Forearms crossed in front of the lower chest."""
+    _upright(figure, rng, flex=0.03)
+    reach, height = figure.arm_m, rng.uniform(-0.48, -0.40)
+    for side, sign, above, depth in (("right", -1.0, 0.05, 0.60), ("left", 1.0, -0.05, 0.42)):
+        wrist = figure.from_torso(-sign * 0.16 * reach, (height + above) * reach, depth * reach)
+        figure.reach_arm(side, wrist, np.array([0.8, -0.7, -0.1]), lift=0.05, forward=0.3)
+        fingers = chest_direction(figure, -sign, 0.25 if side == "right" else -0.1, 0.0)
+        figure.aim_hand(side, fingers, chest_direction(figure, 0.0, -0.25, -1.0))
+        set_hand(figure, side, "relaxed", "grip", rng.uniform(0.1, 0.6))
+    pose_head(figure, rng, 0.02, look_deg=15.0)
+
+
+def hands_clasped(figure: Figure, rng: np.random.Generator) -> None:
+    """Hands held together in front of the lap."""
+    _upright(figure, rng, flex=0.02)
+    reach, height = figure.arm_m, rng.uniform(-0.95, -0.82)
+    for side, sign, depth in (("right", -1.0, 0.66), ("left", 1.0, 0.56)):
+        wrist = figure.from_torso(sign * 0.17 * reach, height * reach, depth * reach)
+        figure.reach_arm(side, wrist, np.array([0.9, -0.3, -0.5]), forward=0.12)
+        fingers = chest_direction(figure, -sign * 0.85, -0.75, 0.12)
+        figure.aim_hand(side, fingers, chest_direction(figure, -sign * 0.2, 0.25, -1.0))
+        set_hand(figure, side, "relaxed", "grip", rng.uniform(0.2, 0.6))
+    pose_head(figure, rng, 0.03, look_deg=14.0)
+
+
+def phone_arm(figure: Figure, rng: np.random.Generator, side: str) -> None:
+    """One hand beside the ear, as if holding a telephone."""
+    sign, size = (1.0 if side == "left" else -1.0), _head_size(figure)
+    turn_head = figure.rotation("head")
+    place = figure.points(sign * 1.22 * size, -0.42 * size, 0.42 * size)
+    wrist = figure.position("head") + transform(turn_head, place)
+    figure.reach_arm(side, wrist, np.array([0.5, -0.85, 0.25]), lift=0.1, forward=0.15)
+    fingers = transform(turn_head, figure.points(-0.12 * sign, 1.0, -0.28))
+    figure.aim_hand(side, fingers, transform(turn_head, figure.points(-sign, 0.0, -0.15)))
+    set_hand(figure, side, "grip", "relaxed", rng.uniform(0.2, 0.5))
+
+
+def phone(figure: Figure, rng: np.random.Generator) -> None:
+    """Standing with a telephone at the ear, talking."""
+    _upright(figure, rng)
+    hang_arm(figure, rng, "left")
+    pose_head(figure, rng, 0.05, look_deg=12.0, talking=True)
+    phone_arm(figure, rng, "right")
+
+
+def check_watch(figure: Figure, rng: np.random.Generator) -> None:
+    """Lifting the left forearm and looking at the wrist, then waiting again."""
+    _upright(figure, rng, flex=0.03)
+    for side in ("left", "right"):
+        hang_arm(figure, rng, side)
+    before, reach = figure.local.copy(), figure.arm_m
+    wrist = figure.from_torso(
+        0.02 * reach, rng.uniform(-0.52, -0.38) * reach, rng.uniform(0.62, 0.72) * reach
+    )
+    figure.reach_arm("left", wrist, np.array([0.9, -0.45, 0.1]), forward=0.2)
+    figure.aim_hand(
+        "left", forearm_direction(figure, "left"), chest_direction(figure, 0.0, -0.8, -0.55)
+    )
+    set_hand(figure, "left", "relaxed", "fist", rng.uniform(0.2, 0.6))
+    phase = sample_phase(rng, figure.t, rng.uniform(3.6, 5.2))
+    up = hold(phase, (0.0, 0.18), (0.78, 0.97))
+    figure.mix_arm("left", before, up)
+    pose_head(figure, rng, 0.42 * up, 0.12 * up, look_deg=6.0)
+
+
+def reach_up(figure: Figure, rng: np.random.Generator) -> None:
+    """Taking something from a high shelf, on tiptoe."""
+    phase = sample_phase(rng, figure.t, rng.uniform(3.2, 4.6))
+    up = hold(phase, (0.0, 0.26), (0.66, 0.95))
+    tiptoe = rng.uniform(0.1, 0.5)
+    footing = Footing(
+        width=rng.uniform(0.11, 0.16), ahead=rng.normal(0, 0.05), left_heel_up=tiptoe * up,
+        right_heel_up=tiptoe * up,
+    )  # fmt: skip
+    stand(figure, rng, footing, weight=drift(rng, figure.t, 0.12, 4.0))
+    pose_trunk(figure, rng, -0.12 * up, 0.14 * up, 0.12 * up)
+    hang_arm(figure, rng, "left", out=0.12 * up)
+    hang_arm(figure, rng, "right")
+    before = figure.local.copy()
+    arm = figure.points(rng.uniform(0.02, 0.3), rng.uniform(0.8, 0.95), rng.uniform(0.3, 0.6))
+    figure.aim_arm("right", arm, np.array([-0.5, -0.1, 0.9]), rng.uniform(0.12, 0.4), 0.5)
+    set_hand(figure, "right", "open", "grip", hold(phase, (0.34, 0.44), (0.9, 0.99)))
+    figure.mix_arm("right", before, up)
+    pose_head(figure, rng, -0.5 * up, -0.1 * up, look_deg=6.0)
+
+
+def reach_forward(figure: Figure, rng: np.random.Generator) -> None:
+    """Leaning to take something from a low table in front."""
+    phase = sample_phase(rng, figure.t, rng.uniform(3.4, 5.0))
+    down = hold(phase, (0.0, 0.28), (0.62, 0.95))
+    deep = rng.uniform(0.55, 0.95)
+    stand(
+        figure, rng, sample_footing(rng, (0.12, 0.18)), weight=drift(rng, figure.t, 0.1, 4.0),
+        sink=0.05 * down, back=0.10 * deep * down, pitch=0.42 * deep * down, knee_out=0.15,
+    )  # fmt: skip
+    pose_trunk(figure, rng, 0.5 * deep * down, 0.0, 0.2 * down)
+    hang_arm(figure, rng, "left", forward=0.25 * down, bend=0.2 * down)
+    hang_arm(figure, rng, "right")
+    before = figure.local.copy()
+    arm = figure.points(rng.uniform(0.0, 0.2), rng.uniform(-0.25, 0.05), 1.0)
+    figure.aim_arm("right", arm, np.array([-0.3, 0.9, 0.1]), rng.uniform(0.15, 0.45), 0.9)
+    set_hand(figure, "right", "open", "grip", hold(phase, (0.36, 0.46), (0.92, 0.99)))
+    figure.mix_arm("right", before, down)
+    pose_head(figure, rng, -0.15 * down, -0.08 * down, look_deg=6.0)
+
+
+def stretch(figure: Figure, rng: np.random.Generator) -> None:
+    """Both arms stretched overhead, bending the trunk from side to side."""
+    phase = sample_phase(rng, figure.t, rng.uniform(5.0, 7.0))
+    up = hold(phase, (0.0, 0.22), (0.78, 0.98))
+    bend = rng.uniform(0.1, 0.32) * np.sin(2 * np.pi * (phase * 2 + rng.uniform())) * up
+    heel = rng.uniform(0.0, 0.3) * up
+    footing = Footing(width=rng.uniform(0.14, 0.2), left_heel_up=heel, right_heel_up=heel)
+    stand(figure, rng, footing, weight=drift(rng, figure.t, 0.08, 4.0), across=-0.05 * bend)
+    pose_trunk(figure, rng, -0.14 * up, bend)
+    for side in ("left", "right"):
+        hang_arm(figure, rng, side)
+    before = figure.local.copy()
+    arm = (rng.uniform(0.12, 0.3), 1.0, rng.uniform(0.02, 0.2))
+    for side in ("left", "right"):
+        toward = np.array([-0.8, 0.1, 0.5])
+        figure.aim_arm(side, arm, toward, rng.uniform(0.15, 0.5), rng.uniform(0.2, 0.7))
+        set_hand(figure, side, "open", "relaxed", rng.uniform(0.1, 0.6))
+        figure.mix_arm(side, before, up)
+    pose_head(figure, rng, -0.2 * up, 0.0, look_deg=6.0)
+
+
+def clap(figure: Figure, rng: np.random.Generator) -> None:
+    """Applauding in front of the chest."""
+    _upright(figure, rng)
+    reach, height = figure.arm_m, rng.uniform(-0.42, -0.25)
+    apart = 0.5 + 0.5 * np.sin(2 * np.pi * (figure.t * rng.uniform(1.7, 2.3) + rng.uniform()))
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        wide = 0.10 + 0.20 * apart
+        wrist = figure.from_torso(sign * wide * reach, height * reach, 0.62 * reach)
+        figure.reach_arm(side, wrist, np.array([0.75, -0.7, -0.1]), forward=0.15)
+        fingers = chest_direction(figure, 0.0, 0.75, 0.6)
+        figure.aim_hand(side, fingers, chest_direction(figure, -sign, 0.0, 0.0))
+        set_hand(figure, side, "flat", "relaxed", rng.uniform(0.0, 0.2))
+    pose_head(figure, rng, look_deg=9.0, talking=rng.uniform() < 0.3)
+
+
+def dance(figure: Figure, rng: np.random.Generator) -> None:
+    """Swaying to music: hips, knees and bent arms move with the beat."""
+    beat = sample_phase(rng, figure.t, rng.uniform(1.0, 1.5))
+    sway = np.sin(2 * np.pi * beat)
+    bounce = 0.5 - 0.5 * np.cos(4 * np.pi * beat)
+    footing = Footing(
+        width=rng.uniform(0.15, 0.2), toe_out=rng.uniform(0.15, 0.35),
+        left_heel_up=0.3 * np.maximum(-sway, 0) ** 2, right_heel_up=0.3 * np.maximum(sway, 0) ** 2,
+    )  # fmt: skip
+    stand(
+        figure, rng, footing, weight=0.8 * sway, sink=0.025 + 0.03 * bounce, back=0.01,
+        yaw=0.16 * np.sin(2 * np.pi * beat + 0.6), knee_out=0.15,
+    )  # fmt: skip
+    pose_trunk(figure, rng, 0.05, 0.15 * sway, -0.3 * np.sin(2 * np.pi * beat + 0.4))
+    height, swing = rng.uniform(0.1, 0.8), rng.uniform(0.15, 0.4)
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        lag = np.sin(2 * np.pi * beat - 0.7 + rng.normal(0, 0.3))
+        figure.swing_arm(
+            side, height + sign * swing * lag, rng.uniform(0.5, 0.75), 1.35 + 0.25 * sign * lag,
+            inward=0.05 + 0.15 * lag, pronate=rng.uniform(0.0, 0.6),
+        )  # fmt: skip
+        set_hand(figure, side, "relaxed", "grip", rng.uniform(0, 0.7), 0.08 * lag)
+    pose_head(figure, rng, 0.06 * bounce, 0.12 * sway, look_deg=14.0)

@@ -1,0 +1,103 @@
+"""The chain as a table: what each stage reads, and therefore under which key its output lives.
+
+A stage key hashes the stage's version, the config sections it reads, the assets behind them and the
+keys upstream. Changing the noise level never re-renders Blender; changing a light never
+re-simulates cloth.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from pipeline import assets
+from pipeline.config import Config
+from pipeline.scene import SubjectSpec, scene_name
+from pipeline.storage import canonical_json, sha256_text
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One link of the chain. `sections` and `upstream` decide the key; bump `version` whenever the
+    stage's code would write other bytes for the same input."""
+
+    name: str
+    version: int
+    sections: tuple[str, ...]
+    upstream: tuple[str, ...]
+    asset_kinds: tuple[str, ...] = ()
+    seeded: bool = False
+
+
+STAGES = {
+    stage.name: stage
+    for stage in (
+        Stage(
+            "compose",
+            1,
+            ("scene", "cast", "body", "garments", "camera", "light"),
+            (),
+            asset_kinds=("body",),
+            seeded=True,
+        ),
+        Stage("pose", 1, ("body", "garments"), (), asset_kinds=("body",)),
+        Stage("dress", 1, ("garments",), ("pose",)),
+        Stage("bodies", 1, (), ("compose", "pose")),
+        Stage("render", 1, ("render",), ("bodies", "dress"), asset_kinds=("hdri",)),
+        Stage("truth", 1, ("audit",), ("render",)),
+        Stage("rerender", 1, ("diffusion",), ("truth",), asset_kinds=("diffusion",), seeded=True),
+        Stage("shards", 1, ("shards",), ("rerender",)),
+    )
+}
+SCENE_STAGES = ("compose", "bodies", "render", "truth", "rerender")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where everything of one dataset lives. Pure: computing a path does no work."""
+
+    config: Config
+    seed: int
+    out: Path
+
+    @cached_property
+    def _keys(self) -> dict[str, str]:
+        keys: dict[str, str] = {}
+        for stage in STAGES.values():
+            identity = {
+                "stage": stage.name,
+                "version": stage.version,
+                "config": {s: getattr(self.config, s).model_dump() for s in stage.sections},
+                "upstream": {name: keys[name] for name in stage.upstream},
+                "assets": {
+                    kind: assets.fingerprint(kind, self.config) for kind in stage.asset_kinds
+                },
+                "seed": self.seed if stage.seeded else None,
+            }
+            keys[stage.name] = sha256_text(canonical_json(identity))[:16]
+        return keys
+
+    def key(self, stage: str) -> str:
+        """Stage key: 16 hex digits."""
+        return self._keys[stage]
+
+    def stage_dir(self, stage: str) -> Path:
+        """Folder of a stage's outputs under this configuration."""
+        return self.out / "work" / stage / self.key(stage)
+
+    def scene_dir(self, stage: str, scene: int) -> Path:
+        """Folder of one scene's output; it exists only when complete."""
+        return self.stage_dir(stage) / scene_name(scene)
+
+    def subject_dir(self, stage: str, subject: SubjectSpec) -> Path:
+        """Folder of one subject's output (`pose` or `dress`); it exists only when complete."""
+        return self.stage_dir(stage) / subject.digest()
+
+    @property
+    def body_dir(self) -> Path:
+        """Folder that holds `smplx/SMPLX_*.npz` and, for the free body, `people.npz`."""
+        return assets.body_dir(self.config)
+
+    @property
+    def logs_dir(self) -> Path:
+        """Folder of stage logs and replayable job files."""
+        return self.out / "work" / "logs"

@@ -1,0 +1,51 @@
+"""Dense surface key-points: evenly spread vertices of the body template, always the same ones.
+
+Farthest-point sampling on the rest mesh; a smaller set is a prefix of a larger one.
+"""
+
+import numpy as np
+
+from pipeline.body.modelfile import ModelFile
+from pipeline.conventions import PARTS, project
+
+
+def farthest_points(points: np.ndarray, count: int) -> np.ndarray:
+    """Indices (count,) of points that each lie farthest from all chosen before.
+
+    points: (N, 3). Starts at the point farthest from the centroid; ties go to the lower index.
+    Raises ValueError when `count` exceeds the number of points.
+    """
+    if count > len(points):
+        raise ValueError(f"{count} key-points asked for, but there are only {len(points)} points")
+    chosen = np.empty(count, np.int64)
+    chosen[0] = np.argmax(((points - points.mean(axis=0)) ** 2).sum(axis=1))
+    distance = np.full(len(points), np.inf)
+    for i in range(1, count):
+        distance = np.minimum(distance, ((points - points[chosen[i - 1]]) ** 2).sum(axis=1))
+        chosen[i] = np.argmax(distance)
+    return chosen
+
+
+def dense_indices(model: ModelFile, counts: list[int]) -> dict[int, np.ndarray]:
+    """Vertex numbers of each key-point set; eyeballs, teeth and tongue are left out."""
+    if not counts:
+        return {}
+    outside = np.flatnonzero(model.vertex_part != PARTS["eyes_mouth"])
+    # Rounded to 10 micrometres: the choice must not hang on the last bit of a float.
+    template = np.round(model.v_template[outside].astype(np.float64), 5)
+    order = outside[farthest_points(template, max(counts))]
+    return {n: order[:n].astype(np.int32) for n in counts}
+
+
+def dense_labels(
+    vertices_cam: np.ndarray, K: np.ndarray, indices: dict[int, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Arrays `dense_<n>_2d` (P, n, 2) px and `dense_<n>_index` (n,) of every set.
+
+    vertices_cam: (P, V, 3) metres, camera frame.
+    """
+    arrays: dict[str, np.ndarray] = {}
+    for n, index in indices.items():
+        arrays[f"dense_{n}_2d"] = project(K, vertices_cam[:, index].astype(float)).astype(np.float32)
+        arrays[f"dense_{n}_index"] = index
+    return arrays
