@@ -129,7 +129,9 @@ class AuditSection(Section):
     min_silhouette_iou: Unit = 0.97
     max_vertex_error_px: Annotated[float, Field(gt=0)] = 0.5
     max_depth_error_mm: Annotated[float, Field(gt=0)] = 2.0
+    max_parameter_error_mm: Annotated[float, Field(gt=0)] = 0.2
     min_joints_in_mask: Unit = 0.98
+    min_clothed_in_front: Unit = 0.98
     max_interpenetration_mm: Annotated[float, Field(ge=0)] = 15.0
 
 
@@ -244,8 +246,8 @@ class Config(Section):
     def _consistent(self):
         if self.cast.size < self.scene.people[1]:
             raise ValueError(
-                f"scene.people goes up to {self.scene.people[1]}, but cast.size is {self.cast.size}; "
-                "a scene shows each cast member at most once"
+                f"scene.people goes up to {self.scene.people[1]}, but cast.size is "
+                f"{self.cast.size}; a scene shows each cast member at most once"
             )
         if self.scene.frames > self.cast.clip_frames:
             raise ValueError(
@@ -268,13 +270,13 @@ def load_config(name_or_path: str) -> Config:
 def find_config(name_or_path: str) -> Path:
     """Path of a config given by name or path."""
     candidate = Path(name_or_path)
+    path = CONFIG_DIR / f"{name_or_path}.toml"
+    if candidate.suffix != ".toml" and path.is_file():
+        return path
     if candidate.suffix == ".toml" or len(candidate.parts) > 1:
         if candidate.is_file():
             return candidate
         raise GenbError(f"config file {candidate} does not exist. Known names: {_known()}.")
-    path = CONFIG_DIR / f"{name_or_path}.toml"
-    if path.is_file():
-        return path
     close = difflib.get_close_matches(name_or_path, _names(), n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     raise GenbError(f"no config named {name_or_path!r}.{hint} Known names: {_known()}.")

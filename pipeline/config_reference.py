@@ -37,10 +37,8 @@ def main() -> None:
     """Rewrite the generated part of render_configs/README.md."""
     readme = CONFIG_DIR / "README.md"
     head, _, rest = readme.read_text().partition("<!-- generated:options")
-    first_line = rest.splitlines()[0]
-    readme.write_text(
-        f"{head}<!-- generated:options{first_line}\n{document_options()}\n\n<!-- end generated -->\n"
-    )
+    opening = "<!-- generated:options" + rest.splitlines()[0]
+    readme.write_text(f"{head}{opening}\n{document_options()}\n\n<!-- end generated -->\n")
 
 
 if __name__ == "__main__":

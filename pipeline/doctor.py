@@ -83,8 +83,8 @@ def report_machine() -> tuple[str, bool]:
     check(
         licensed,
         "licensed SMPL-X files",
-        "export GENB_ASSETS=DIR with DIR/smplx/SMPLX_NEUTRAL.npz from https://smpl-x.is.tue.mpg.de, "
-        "then use --config smplx",
+        "export GENB_ASSETS=DIR with DIR/smplx/SMPLX_NEUTRAL.npz from "
+        "https://smpl-x.is.tue.mpg.de, then use --config smplx",
         needed=False,
     )
     lines.append("All good." if healthy else "Put the MISS lines right first.")

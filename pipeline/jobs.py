@@ -4,6 +4,7 @@
 flight, is reported with its signal and the end of its log, and everything finished stays.
 """
 
+import ctypes
 import json
 import os
 import resource
@@ -61,14 +62,22 @@ def read_job(path: Path) -> Job:
 
 
 def stage_main(run: Callable[[Job], None]) -> None:
-    """Entry point of `python -m pipeline.<stage> job.json`: exit 2 with a plain line on user error."""
+    """Entry point of `python -m pipeline.<stage> job.json`: exits with 2 on a user's error."""
     if len(sys.argv) != 2:
         sys.exit(f"usage: python -m {Path(sys.argv[0]).parent.name} job.json")
+    _die_with_parent()
     try:
         run(read_job(Path(sys.argv[1])))
     except GenbError as error:
         print(f"ERROR: {error}", file=sys.stderr, flush=True)
         sys.exit(2)
+
+
+def _die_with_parent() -> None:
+    """End this process when the run that started it is killed, even by kill -9 (Linux)."""
+    if sys.platform == "linux":
+        set_parent_death_signal = 1  # PR_SET_PDEATHSIG of prctl(2)
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
 def run_scenes(job: Job, produce: Callable[[int, Path], None]) -> None:
@@ -155,7 +164,7 @@ def load_scene(plan: Plan, scene: int) -> SceneSpec:
 
 
 def _report(job: Job, item: str, seconds: float, note: str) -> None:
-    """One line for the log, one for the timing table (kept apart from the data: it holds clocks)."""
+    """One line for the log, one for the timing table (apart from the data: it holds clocks)."""
     rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     row = {"stage": job.stage, "item": item, "seconds": round(seconds, 3), "peak_rss_mb": rss_mb}
     timings = job.plan.out / "work" / "timings.jsonl"

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import psutil
 
 from pipeline.errors import GenbError
 
@@ -40,20 +41,28 @@ def atomic_file(path: Path) -> Iterator[Path]:
 def atomic_dir(path: Path) -> Iterator[Path]:
     """Yield a fresh temporary folder; rename it to `path` if the block succeeds.
 
-    An earlier folder at `path` is replaced. Left-overs of killed runs are removed.
+    Should another process have completed `path` meanwhile, its folder stays: the same inputs give
+    the same bytes. Left-overs of killed runs are removed.
     """
     path = Path(path)
-    partial = path.with_name(f"{path.name}.partial")
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     with explained(path):
-        shutil.rmtree(partial, ignore_errors=True)
+        _remove_left_overs(path)
         partial.mkdir(parents=True)
         try:
             yield partial
-            if path.exists():
-                shutil.rmtree(path)
-            os.replace(partial, path)
+            if not path.exists():
+                os.replace(partial, path)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+
+
+def _remove_left_overs(path: Path) -> None:
+    """Delete partial folders of `path` whose process no longer lives."""
+    for stale in path.parent.glob(f"{path.name}.*.partial"):
+        pid = stale.name.split(".")[-2]
+        if pid.isdigit() and (int(pid) == os.getpid() or not psutil.pid_exists(int(pid))):
+            shutil.rmtree(stale, ignore_errors=True)
 
 
 @contextmanager

@@ -103,7 +103,7 @@ def test_too_small_a_stage_is_widened_then_thinned_and_says_so(default_config):
     joints[..., 2] = np.linspace(0, 1.6, 55)
     crowd = [Candidate(joints, 1.75)] * 6
     section = default_config.scene.model_copy(
-        update={"stage_radius_m": 0.3, "max_placement_tries": 30}
+        update={"stage_radius_m": 0.12, "max_placement_tries": 30}
     )
     places, notes = place_people(np.random.default_rng(0), section, crowd, 0.0)
     assert 1 <= len(places) < 6

@@ -1,4 +1,4 @@
-"""docs/conventions.md, sentence by sentence; every test fails when a sign or an order is flipped."""
+"""docs/conventions.md, sentence by sentence: each test fails when a sign or order is flipped."""
 
 import numpy as np
 import pytest

@@ -1,6 +1,7 @@
 """Storage: absent or complete, the same bytes, and errors that say where."""
 
 import errno
+import subprocess
 
 import numpy as np
 import pytest
@@ -20,11 +21,14 @@ def test_failed_writes_leave_nothing(tmp_path):
 
 
 def test_left_overs_of_a_killed_run_do_not_leak_in(tmp_path):
-    (tmp_path / "d.partial").mkdir()
-    (tmp_path / "d.partial" / "stale").write_text("x")
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    (tmp_path / f"d.{dead.pid}.partial").mkdir()
+    (tmp_path / f"d.{dead.pid}.partial" / "stale").write_text("x")
     with atomic_dir(tmp_path / "d") as folder:
         (folder / "fresh").write_text("y")
     assert [p.name for p in (tmp_path / "d").iterdir()] == ["fresh"]
+    assert [p.name for p in tmp_path.iterdir()] == ["d"]
 
 
 def test_npz_bytes_depend_on_the_arrays_only(tmp_path):
@@ -45,9 +49,9 @@ def test_truncated_npz_is_named(tmp_path):
 
 
 def test_full_disk_and_forbidden_folder_say_what_to_do(tmp_path):
-    with pytest.raises(GenbError, match="disk is full.*Nothing finished is lost"):
-        with atomic_file(tmp_path / "a"):
-            raise OSError(errno.ENOSPC, "No space left on device")
+    full = pytest.raises(GenbError, match="disk is full.*Nothing finished is lost")
+    with full, atomic_file(tmp_path / "a"):
+        raise OSError(errno.ENOSPC, "No space left on device")
     blocked = tmp_path / "file"
     blocked.write_text("")
     with pytest.raises(GenbError, match="--out"):

@@ -107,8 +107,8 @@ def _place_person(plan: Plan, spec: SceneSpec, person: PersonSpec) -> dict[str, 
     window = slice(person.first_frame, person.first_frame + spec.frames)
     if window.stop > len(clip.clip):
         raise GenbError(
-            f"scene {spec.scene}: subject {subject.subject} has {len(clip.clip)} frames, but frames "
-            f"{window.start}..{window.stop - 1} are asked for. Lower first_frame or raise "
+            f"scene {spec.scene}: subject {subject.subject} has {len(clip.clip)} frames, but "
+            f"frames {window.start}..{window.stop - 1} are asked for. Lower first_frame or raise "
             "motion.frames in the scene file."
         )
     model = subject_model(plan, subject)
@@ -124,11 +124,7 @@ def _place_person(plan: Plan, spec: SceneSpec, person: PersonSpec) -> dict[str, 
     moving = np.repeat(expression[None], len(pose), axis=0)
     posed = model.evaluate(betas, pose_world, transl_world, moving)
 
-    plain = (
-        model.evaluate(betas, pose_world, transl_world).vertices
-        if expression.any()
-        else posed.vertices
-    )
+    plain = model.evaluate(betas, pose_world, transl_world).vertices
     expected = clip.clip[window] @ T_world_subject[:3, :3].T + T_world_subject[:3, 3]
     error_m = float(np.abs(plain - expected).max())
     if error_m > _MAX_FIT_ERROR_M:

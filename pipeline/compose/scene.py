@@ -60,7 +60,7 @@ def compose_scene(config: Config, population: Population, seed: int, scene: int)
 def candidate(
     population: Population, subject: SubjectSpec, first_frame: int, frames: int
 ) -> Candidate:
-    """A subject's joints over the scene's frames, first clip pelvis over the origin, feet near 0."""
+    """A subject's joints over the scene's frames, first pelvis over the origin, feet near 0."""
     skeleton = population.skeleton(subject.gender)
     rest = skeleton.rest_joints(np.array(subject.betas))
     spec = subject.motion

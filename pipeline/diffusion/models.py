@@ -1,18 +1,24 @@
 """Where the diffusion weights are, and whether they fit together. Looks at files only.
 
 Called before any render, so that a missing model costs seconds and not hours. Nothing here imports
-torch or diffusers.
+torch or diffusers. The model name 'random-tiny' stands for the random test pipeline of
+`pipeline.diffusion.tiny`, which is made in the cache when first asked for.
 """
 
 import os
-from dataclasses import dataclass
+import subprocess
+import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline.config import Config
+from pipeline import assets
+from pipeline.config import Config, ControlNet
 from pipeline.diffusion.noise import is_passthrough
 from pipeline.errors import GenbError
 from pipeline.storage import read_json
 
+RANDOM_TINY = "random-tiny"
+_RANDOM_TINY_VERSION = 1
 _PRESETS = (
     'Ready presets are in render_configs/diffusion/ (extends = ["diffusion/sd15"]); without any '
     "model use diffusion.backend = 'passthrough'."
@@ -34,6 +40,8 @@ def check_models(config: Config) -> None:
     section = config.diffusion
     if is_passthrough(section):
         return
+    if RANDOM_TINY in (section.model, *(net.model for net in section.controlnets)):
+        _make_random_tiny(section.family)
     faults: list[str] = []
     base = _collect(faults, lambda: locate_base(config))
     if not section.controlnets:
@@ -42,11 +50,7 @@ def check_models(config: Config) -> None:
             "control and model (scale = 0.0 switches one off)"
         )
     for net in section.controlnets:
-        files = _collect(
-            faults, lambda net=net: _locate(net.model, net.revision, section.local_files_only)
-        )
-        if files and files.folder:
-            _collect(faults, lambda files=files, net=net: _check_controlnet(files, base, net.model))
+        _collect(faults, lambda net=net: _check_controlnet(locate_controlnet(config, net), base))
     if faults:
         listed = "\n".join(f"  - {fault}" for fault in faults)
         raise GenbError(f"the re-rendering models are not usable:\n{listed}\n{_PRESETS}")
@@ -55,28 +59,51 @@ def check_models(config: Config) -> None:
 def locate_base(config: Config) -> ModelFiles:
     """The base model; raises GenbError when it is missing or of another family."""
     section = config.diffusion
-    files = _locate(section.model, section.revision, section.local_files_only, "model_index.json")
+    model = _named_folder(section.model, section.family, "base")
+    files = _locate(model, section.revision, section.local_files_only, "model_index.json")
     if files.folder is None:
         return files
     index = read_json(files.folder / "model_index.json")
     family = "sdxl" if "text_encoder_2" in index else "sd15"
     if family != section.family:
         raise GenbError(
-            f"{section.model} is a {index.get('_class_name')} (family {family!r}), but "
+            f"{model} is a {index.get('_class_name')} (family {family!r}), but "
             f"diffusion.family = {section.family!r}"
         )
     parts = [name for name in ("unet", "vae", "text_encoder", "text_encoder_2") if name in index]
-    variants = {_variant(files.folder / name, section.model) for name in parts}
-    variant = "fp16" if "fp16" in variants else None
-    return ModelFiles(files.source, files.revision, variant, files.folder)
+    variants = {_variant(files.folder / name, model) for name in parts}
+    return replace(files, variant="fp16" if "fp16" in variants else None)
 
 
-def locate_controlnet(config: Config, model: str, revision: str | None) -> ModelFiles:
+def locate_controlnet(config: Config, net: ControlNet) -> ModelFiles:
     """One ControlNet's files; raises GenbError when they are missing."""
-    files = _locate(model, revision, config.diffusion.local_files_only)
+    section = config.diffusion
+    model = _named_folder(net.model, section.family, f"controlnet_{net.control}")
+    files = _locate(model, net.revision, section.local_files_only, "config.json")
     if files.folder is None:
         return files
-    return ModelFiles(files.source, revision, _variant(files.folder, model), files.folder)
+    return replace(files, variant=_variant(files.folder, model))
+
+
+def _named_folder(model: str, family: str, part: str) -> str:
+    if model == RANDOM_TINY:
+        return str(_random_tiny_dir(family) / part)
+    return model
+
+
+def _random_tiny_dir(family: str) -> Path:
+    return assets.cache_dir() / "diffusion" / f"{RANDOM_TINY}-{family}-{_RANDOM_TINY_VERSION}"
+
+
+def _make_random_tiny(family: str) -> None:
+    folder = _random_tiny_dir(family)
+    if folder.is_dir():
+        return
+    print(f"Writing the random test pipeline to {folder} ...", flush=True)
+    command = [sys.executable, "-m", "pipeline.diffusion.tiny", str(folder), "--family", family]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise GenbError(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
 
 
 def _collect(faults: list[str], look):
@@ -87,9 +114,7 @@ def _collect(faults: list[str], look):
         return None
 
 
-def _locate(
-    model: str, revision: str | None, local_only: bool, index: str = "config.json"
-) -> ModelFiles:
+def _locate(model: str, revision: str | None, local_only: bool, index: str) -> ModelFiles:
     folder = Path(model).expanduser()
     if folder.is_dir():
         if not (folder / index).is_file():
@@ -132,15 +157,16 @@ def _variant(folder: Path, model: str) -> str | None:
     )
 
 
-def _check_controlnet(files: ModelFiles, base: ModelFiles | None, model: str) -> None:
-    _variant(files.folder, model)
+def _check_controlnet(files: ModelFiles, base: ModelFiles | None) -> None:
+    if files.folder is None:
+        return
     net = read_json(files.folder / "config.json")
     if "conditioning_embedding_out_channels" not in net:
-        raise GenbError(f"{model} is a {net.get('_class_name')}, not a ControlNetModel")
+        raise GenbError(f"{files.source} is a {net.get('_class_name')}, not a ControlNetModel")
     if base and base.folder:
         unet = read_json(base.folder / "unet" / "config.json")
         if net["cross_attention_dim"] != unet["cross_attention_dim"]:
             raise GenbError(
-                f"{model} was made for another family: its cross_attention_dim is "
+                f"{files.source} was made for another family: its cross_attention_dim is "
                 f"{net['cross_attention_dim']}, the base model's is {unet['cross_attention_dim']}"
             )

@@ -65,16 +65,15 @@ def outline_distance(instance: np.ndarray) -> np.ndarray:
 
 
 def took_effect(
-    section: DiffusionSection, levels: np.ndarray, cell_levels: np.ndarray, part: np.ndarray
+    section: DiffusionSection, cell_levels: np.ndarray, cell_px: int, part: np.ndarray
 ) -> dict:
     """Per region in view: its level, and what the latent grid made of it.
 
-    levels: (H, W) asked for. cell_levels: (h, w) on the latent grid, at least as coarse. A latent
-    cell is changed only as far as its most protected pixel allows, so the mean can be lower.
+    cell_levels: (h, w) on a grid of `cell_px` cells that covers `part` (H, W). A cell is changed
+    only as far as its most protected pixel allows, so the mean can be below the level.
     """
-    height, width = levels.shape
-    scale_y, scale_x = -(-height // cell_levels.shape[0]), -(-width // cell_levels.shape[1])
-    actual = np.kron(cell_levels, np.ones((scale_y, scale_x), np.int32))[:height, :width]
+    height, width = part.shape
+    actual = cell_levels.repeat(cell_px, axis=0).repeat(cell_px, axis=1)[:height, :width]
     record = {}
     for region, level in levels_by_region(section).items():
         mask = np.isin(part, [PARTS[name] for name in REGIONS[region]])

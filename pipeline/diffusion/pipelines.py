@@ -4,12 +4,13 @@ The image is padded (never resampled) to what the networks need and cropped back
 where it was. Pixels of level 0 come back as rendered when `paste_back` is on.
 """
 
-import logging
 import warnings
 
 import cv2
+import diffusers
 import numpy as np
 import torch
+import transformers
 from diffusers import (
     ControlNetModel,
     DDIMScheduler,
@@ -21,7 +22,7 @@ from diffusers import (
 
 from pipeline.config import Config
 from pipeline.diffusion.backends import Rendered, Request
-from pipeline.diffusion.models import locate_base, locate_controlnet
+from pipeline.diffusion.models import check_models, locate_base, locate_controlnet
 from pipeline.diffusion.noise import took_effect
 from pipeline.diffusion.regional import RegionalNoise, cell_levels
 from pipeline.errors import GenbError
@@ -40,6 +41,7 @@ class DiffusersBackend:
     """Loads the configured models once and re-renders frames one by one."""
 
     def __init__(self, config: Config):
+        check_models(config)
         self.section = config.diffusion
         self.device = _torch_device(config.execution.device)
         self.dtype = _dtype(self.section.dtype, self.device)
@@ -72,7 +74,7 @@ class DiffusersBackend:
         record = {
             "backend": "diffusers",
             "steps_run": regional.steps_run,
-            "regions": took_effect(self.section, request.levels, cells, request.part),
+            "regions": took_effect(self.section, cells, self.pipe.vae_scale_factor, request.part),
             "dtype": str(self.dtype).removeprefix("torch."),
             "device": self.device,
         }
@@ -151,7 +153,7 @@ def _load(config: Config, dtype):
     }
     nets = []
     for net in section.controlnets:
-        files = locate_controlnet(config, net.model, net.revision)
+        files = locate_controlnet(config, net)
         nets.append(
             ControlNetModel.from_pretrained(
                 files.source, revision=files.revision, variant=files.variant, **shared
@@ -160,7 +162,9 @@ def _load(config: Config, dtype):
     shared |= {"controlnet": nets, "revision": base.revision, "variant": base.variant}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        logging.getLogger("diffusers").setLevel(logging.ERROR)
+        for library in (diffusers, transformers):
+            library.utils.logging.set_verbosity_error()
+            library.utils.logging.disable_progress_bar()
         if section.family == "sdxl":
             pipe = StableDiffusionXLControlNetImg2ImgPipeline.from_pretrained(
                 base.source, add_watermarker=False, **shared

@@ -114,7 +114,7 @@ def cut(template: Template, spec: GarmentSpec) -> Pattern:
         binding=binding,
         faces=np.concatenate([faces, _ring_faces(loop, rings, len(points))]),
         ease_m=_ease(template, binding, points, points[top], size, bottom=spec.layer == "lower"),
-        pinned=cKDTree(points[top]).query(points)[0] < (0.03 if spec.layer == "lower" else 0.012),
+        pinned=cKDTree(points[top]).query(points)[0] < (0.03 if spec.layer == "lower" else 0.03),
         loop=loop,
         rings=rings,
         hang_m=float(hang_m),

@@ -80,7 +80,7 @@ def _rings(pattern: Pattern, points: np.ndarray, scale: float) -> np.ndarray:
     radius = np.linalg.norm(spoke, axis=1)
     spoke = spoke / radius[:, None]
     # The hull's support in each direction: a tube never follows the hollows of the body.
-    hull = np.maximum(radius, 0.97 * (spoke @ start_relative(start, centre).T).max(axis=1))
+    hull = np.maximum(radius, 0.97 * (spoke @ (start[:, :2] - centre).T).max(axis=1))
     rings = []
     for ring in range(1, pattern.rings + 1):
         t = ring / pattern.rings
@@ -92,12 +92,7 @@ def _rings(pattern: Pattern, points: np.ndarray, scale: float) -> np.ndarray:
     return np.concatenate(rings)
 
 
-def start_relative(start: np.ndarray, centre: np.ndarray) -> np.ndarray:
-    """Loop (L, 2) seen from its centre, from above."""
-    return start[:, :2] - centre
-
-
-def _relax(pattern, template, tpose, points, inner, gap_m, rounds: int = 10) -> np.ndarray:
+def _relax(pattern, template, tpose, points, inner, gap_m, rounds: int = 14) -> np.ndarray:
     """Smooth the cloth like a taut skin that keeps its distance from the body and inner layers."""
     average = neighbour_mean(pattern.faces, pattern.count)
     loops = boundary_loops(pattern.faces)
@@ -108,13 +103,15 @@ def _relax(pattern, template, tpose, points, inner, gap_m, rounds: int = 10) -> 
     for vertices, faces in inner:
         gap = np.full(pattern.count, gap_m)
         layers.append((ClosestPoint(vertices, faces), vertex_normals(vertices, faces), gap))
-    for _ in range(rounds):
+    for turn in range(rounds):
         smooth = average @ points
         for loop in loops:
             smooth[loop] = (points[np.roll(loop, 1)] + points[np.roll(loop, -1)]) / 2
         points = points + 0.5 * (smooth - points)
+        # The last rounds let the smoothing win over the exact distance, which irons out dents.
+        share = 1.0 if turn < rounds - 3 else 0.6
         for surface, normals, clearance in layers:
-            points = _keep_clear(points, surface, normals, clearance)
+            points = _keep_clear(points, surface, normals, share * clearance)
     return points
 
 

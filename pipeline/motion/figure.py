@@ -19,7 +19,7 @@ SOLE_BELOW_ANKLE = 0.49  # of the ankle-to-ball distance
 HEEL_BEHIND_ANKLE = 0.30  # of the ankle-to-ball distance
 
 SIDES = {"left": 1.0, "right": -1.0}
-_KNEE_RANGE = (0.02, 2.6)
+_KNEE_RANGE = (0.02, 2.7)
 _ELBOW_RANGE = (0.03, 2.5)
 Curve = np.ndarray | float
 
@@ -158,7 +158,7 @@ class Figure:
         hip, knee = JOINT[f"{side}_hip"], JOINT[f"{side}_knee"]
         thigh, angle = solve_two_bone(
             self.offset(f"{side}_knee"), self.offset(f"{side}_ankle"), np.array([1.0, 0, 0]),
-            _KNEE_RANGE, np.array([0.0, 0, 1.0]), ankle - self.position(f"{side}_hip"), pole,
+            _KNEE_RANGE, ankle - self.position(f"{side}_hip"), pole,
         )  # fmt: skip
         self.local[:, hip] = np.swapaxes(self.local[:, 0], -1, -2) @ thigh
         self.local[:, knee] = turn("x", angle)
@@ -244,7 +244,7 @@ class Figure:
             pole = transform(self.rotation("spine3"), pole * [sign, 1.0, 1.0])
         upper, angle = solve_two_bone(
             self.offset(f"{side}_elbow"), self.offset(f"{side}_wrist"),
-            np.array([0.0, -sign, 0.0]), _ELBOW_RANGE, np.array([0.0, 0, -1.0]),
+            np.array([0.0, -sign, 0.0]), _ELBOW_RANGE,
             wrist - self.position(f"{side}_shoulder"), pole,
         )  # fmt: skip
         self._set_upper_arm(side, upper, angle)

@@ -35,7 +35,6 @@ def solve_two_bone(
     lower: np.ndarray,
     hinge_axis: np.ndarray,
     bend_range: tuple[float, float],
-    pole_rest: np.ndarray,
     target: np.ndarray,
     pole: np.ndarray,
     upper_chain: tuple[float, float] = (0.994, 0.9995),
@@ -43,9 +42,8 @@ def solve_two_bone(
     """Bend and aim a two-bone limb.
 
     upper, lower: (3,) rest offsets of the two bones, metres. hinge_axis: (3,) unit, rest frame;
-    positive angles bend the limb. bend_range: (least, most) hinge angle, radians. pole_rest:
-    (3,) the side the middle joint points to when bent, rest frame. target: (T, 3) wanted
-    offset from the first joint to the end joint, world. pole: (T, 3) direction in which the
+    positive angles bend the limb. bend_range: (least, most) hinge angle, radians. target:
+    (T, 3) wanted offset from the first joint to the end joint, world. pole: (T, 3) direction in which the
     middle joint should point, world. upper_chain: fractions of the full length at which the
     reach starts to saturate and where it ends.
     Returns world rotations of the upper bone (T, 3, 3) and hinge angles (T,). The end joint is
@@ -70,5 +68,6 @@ def solve_two_bone(
 
     hinge = matrices(angle[:, None] * hinge_axis)
     end_rest = upper + transform(hinge, lower)
-    rest_frame = frame(end_rest, np.broadcast_to(pole_rest, end_rest.shape))
+    # In the plane of the hinge, the middle joint lies on this side of the line to the end joint.
+    rest_frame = frame(end_rest, np.cross(end_rest, hinge_axis))
     return frame(target, pole) @ np.swapaxes(rest_frame, -1, -2), angle

@@ -36,7 +36,7 @@ class Gait:
     lift: float = 0.05  # foot clearance in swing
     bob: float = 0.018  # pelvis up and down, half amplitude
     extension: float = 0.990  # most stretched stance leg
-    trail: float = 0.0  # footprints behind the pelvis at midstance
+    trail: float = 0.035  # footprints behind the pelvis at midstance
     lean: float = 0.04
     arm_swing: float = 0.42
     arm_back: float = 0.0  # mean upper arm behind the vertical
@@ -104,14 +104,14 @@ def _footfall(figure: Figure, gait: Gait, path: _Path, side: str, cycle: np.ndar
     here, yaw_here = footprint(number)
     there, yaw_there = footprint(number + 1)
     swing = np.clip((part - gait.duty) / (1 - gait.duty), 0, 1)
-    # Feet leave the ground early in the swing and are nearly at rest before they land.
-    go = ease(np.clip(swing / 0.96, 0, 1))
+    # A cubic: with a gentler start the foot would lag behind and overstretch the knee.
+    go = swing * swing * (3 - 2 * swing)
     base = here + go[:, None] * (there - here)
     base[:, 1] = gait.lift * figure.leg_m * (4 * swing * (1 - swing)) ** 2
     d = gait.duty
     pitch = keys(
         part,
-        (0.0, 0.16 * d, 0.52 * d, d + 0.06 * (1 - d), d + 0.78 * (1 - d)),
+        (0.0, 0.16 * d, 0.52 * d, d + 0.12 * (1 - d), d + 0.90 * (1 - d)),
         np.array([-gait.strike, 0.0, 0.0, gait.push, -gait.strike * 1.1]),
     )
     return _Foot(

@@ -46,6 +46,8 @@ def dense_labels(
     """
     arrays: dict[str, np.ndarray] = {}
     for n, index in indices.items():
-        arrays[f"dense_{n}_2d"] = project(K, vertices_cam[:, index].astype(float)).astype(np.float32)
+        arrays[f"dense_{n}_2d"] = project(K, vertices_cam[:, index].astype(float)).astype(
+            np.float32
+        )
         arrays[f"dense_{n}_index"] = index
     return arrays

@@ -38,9 +38,7 @@ def render_depth(
         material=with_gl.MetallicRoughnessMaterial(doubleSided=True),
     )
     scene.add(with_gl.Mesh([primitive]))
-    camera = with_gl.IntrinsicsCamera(
-        K[0, 0], K[1, 1], K[0, 2], K[1, 2], znear=near, zfar=far
-    )
+    camera = with_gl.IntrinsicsCamera(K[0, 0], K[1, 1], K[0, 2], K[1, 2], znear=near, zfar=far)
     scene.add(camera, pose=np.eye(4))
     depth = _renderer(width, height).render(scene, flags=with_gl.RenderFlags.DEPTH_ONLY)
     return np.where(depth > 0, depth, np.inf).astype(np.float32)

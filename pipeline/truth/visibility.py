@@ -99,7 +99,9 @@ def truncation_share(
     high = np.minimum(np.maximum(box[2:], [width, height]), [2 * width, 2 * height])
     # Draw a wider field into an image of the same size, and count inside and out at one scale.
     scale = float(np.min([width, height] / (high - low)))
-    wide = np.diag([scale, scale, 1.0]) @ np.array([[1, 0, -low[0]], [0, 1, -low[1]], [0, 0, 1]]) @ K
+    wide = (
+        np.diag([scale, scale, 1.0]) @ np.array([[1, 0, -low[0]], [0, 1, -low[1]], [0, 0, 1]]) @ K
+    )
     rows, columns = np.nonzero(np.isfinite(render_depth(vertices_cam, faces, wide, width, height)))
     u, v = (columns + 0.5) / scale + low[0], (rows + 0.5) / scale + low[1]
     if not len(u):

@@ -120,13 +120,13 @@ def _learn(body: MakeHuman, fold, surface, people, vertices, joints, rngs) -> Le
     _say("fitting the joint regressor")
     mirror = mesh.mirror_map(body.template[surface.keep])
     joint_regressor = regressor.fit_joint_regressor(
-        vertices, joints, weights, skin, mirror, rngs[0]
+        vertices, joints, adult, weights, skin, mirror, rngs[0]
     )
     _say("learning pose correctives")
     posedirs = correctives.learn_correctives(rngs[1], body, surface, fold)
     _say("placing expressions and landmarks")
     triangles = mesh.triangulate(surface, space.mean)
-    head = (weights[:, JOINT_INDEX["head"]] > 0.5) & skin
+    head = (weights[:, [JOINT_INDEX["head"], JOINT_INDEX["jaw"]]].sum(axis=1) > 0.5) & skin
     finder = face.FaceFinder(body, surface, triangles, space.mean, head)
     found = mesh.landmark_vertices(body, surface, fold, space.mean, joints[adult].mean(axis=0))
     return Learned(
@@ -240,9 +240,9 @@ def _held_out_report(body, fold, learned: Learned, people: shapes.Population) ->
             "mean": _round(error[rig].mean()),
             "worst": _round(error[worst]),
             "worst_joint": JOINT_NAMES[worst],
-            "mean_with_spine": _round(error.mean()),
+            "mean_with_surface_joints": _round(error.mean()),
         },
-        "spine_to_rig_mm": {
+        "surface_joints_to_rig_mm": {
             name: _round(error[JOINT_INDEX[name]]) for name in regressor.SURFACE_DEFINED
         },
     }

@@ -67,7 +67,7 @@ def expression_space(
 class FaceFinder:
     """Finds landmarks on the T-pose template.
 
-    vertices (V, 3); `triangles` of the skin and eyes; head (V,) bool: skin moved by the head.
+    vertices (V, 3); `triangles` of the skin and eyes; head (V,) bool: skin of head and jaw.
     """
 
     def __init__(
@@ -105,12 +105,12 @@ class FaceFinder:
         """
         eye = self.vertices[self._eye_rim].mean(axis=0)
         chin_y = self.vertices[self.head & (self.vertices[:, 2] > eye[2] - 0.02), 1].min()
-        nose = self._nose_tip()
+        # In front of the ears, which are no part of the outline.
         ids = np.flatnonzero(
             self.head
             & (self.vertices[:, 1] < eye[1])
             & (self.vertices[:, 1] > chin_y - 0.005)
-            & (self.vertices[:, 2] > self.vertices[nose, 2] - 0.11)
+            & (self.vertices[:, 2] > eye[2] - 0.06)
         )
         centre = np.array([0, 0.5 * (eye[1] + chin_y), self.vertices[ids, 2].mean()])
         height = eye[1] - chin_y

@@ -1,15 +1,25 @@
 """Joints as fixed, sparse, non-negative averages of surface vertices (SMPL-X's J_regressor).
 
-Limb, hand, head and face joints follow MakeHuman's rig as well as such averages can. The three
-spine joints are *defined* on the surface: MakeHuman moves its own spine helpers back and forth by
-centimetres between shapes, which no average of skin can (or should) follow.
+Most joints follow MakeHuman's rig as well as such averages can. Spine and knee joints are *defined*
+on the surface, at a fixed place within their ring of skin, because MakeHuman's own helpers drift
+there: a short woman's knee helper lies 2 cm above her kneecap, a spine helper wanders by as much.
 """
 
 import numpy as np
 
 from pipeline.body.modelfile import JOINT_INDEX, JOINT_NAMES, PARENTS
 
-SURFACE_DEFINED = ("spine1", "spine2", "spine3")
+_TRUNK = ("pelvis", "spine1", "spine2", "spine3")
+_RINGS = {
+    "spine1": _TRUNK,
+    "spine2": _TRUNK,
+    "spine3": _TRUNK,
+    "left_knee": ("left_hip", "left_knee"),
+    "right_knee": ("right_hip", "right_knee"),
+}
+"""Surface-defined joints, and the joints that move the skin of their ring."""
+
+SURFACE_DEFINED = tuple(_RINGS)
 
 # Search radius, metres, of the vertices a joint may use; trunk joints lie deeper under the skin.
 _RADIUS_M = {
@@ -19,12 +29,11 @@ _RADIUS_M = {
     "head": 0.18,
     "collar": 0.18,
     "shoulder": 0.16,
-    "knee": 0.45,
     "jaw": 0.12,
 }
 _BODY_RADIUS_M, _FINGER_RADIUS_M = 0.10, 0.035
-_ANYWHERE = ("neck", "knee")
-"""Joints that may use vertices of other body parts too, where that was found to help."""
+_ANYWHERE = ("neck",)
+"""Joints that do better when they may use the skin of other body parts too."""
 _RING_HALF_HEIGHT_M = 0.03
 _SUM_TO_ONE = 300.0
 
@@ -32,6 +41,7 @@ _SUM_TO_ONE = 300.0
 def fit_joint_regressor(
     vertices: np.ndarray,
     joints: np.ndarray,
+    adult: np.ndarray,
     weights: np.ndarray,
     skin: np.ndarray,
     mirror: np.ndarray,
@@ -41,17 +51,18 @@ def fit_joint_regressor(
 ) -> np.ndarray:
     """J_regressor (55, V) float32, left-right symmetric, rows >= 0 and summing to 1.
 
-    vertices (S, V, 3) and joints (S, 55, 3): training bodies. weights (V, 55). skin (V,) bool.
-    mirror (V,): each vertex's mirror image.
+    vertices (S, V, 3) and joints (S, 55, 3): training bodies; adult (S,) bool: those whose mean
+    says where joints lie. weights (V, 55). skin (V,) bool. mirror (V,): mirror image of vertices.
     """
     from scipy.optimize import nnls
 
-    mean, mean_joints = vertices.mean(axis=0), joints.mean(axis=0)
+    mean, mean_joints = vertices[adult].mean(axis=0), joints[adult].mean(axis=0)
     chosen = np.sort(rng.permutation(len(vertices))[:shapes])
     regressor = np.zeros((len(JOINT_NAMES), vertices.shape[1]), np.float64)
     for j, name in enumerate(JOINT_NAMES):
-        if name in SURFACE_DEFINED:
-            regressor[j] = _trunk_ring(mean, mean_joints[j], weights, skin)
+        if name in _RINGS:
+            moved_by = weights[:, [JOINT_INDEX[n] for n in _RINGS[name]]].sum(axis=1)
+            regressor[j] = _ring_average(mean, mean_joints[j], skin & (moved_by > 0.5))
             continue
         candidates = _candidates(j, mean, mean_joints, weights, skin, rng, pool)
         system = vertices[chosen][:, candidates].astype(np.float64)
@@ -88,16 +99,15 @@ def _candidates(j, mean, mean_joints, weights, skin, rng, pool) -> np.ndarray:
     return np.unique(np.concatenate([closest, rng.permutation(ids)[:pool]]))
 
 
-def _trunk_ring(mean, joint, weights, skin) -> np.ndarray:
-    """Averaging weights (V,) of the trunk skin at the joint's level that give the mean joint.
+def _ring_average(mean: np.ndarray, joint: np.ndarray, usable: np.ndarray) -> np.ndarray:
+    """Averaging weights (V,) of the usable skin at the joint's level that give the mean joint.
 
-    Of all such averages this is the one closest to uniform, so every body's spine keeps the same
-    place within its own cross-section.
+    Of all such averages this is the one closest to uniform, so that the joint keeps the same place
+    within the cross-section of every body.
     """
     from scipy.optimize import nnls
 
-    trunk = weights[:, [JOINT_INDEX[n] for n in ("pelvis", *SURFACE_DEFINED)]].sum(axis=1) > 0.5
-    ring = np.flatnonzero(trunk & skin & (np.abs(mean[:, 1] - joint[1]) < _RING_HALF_HEIGHT_M))
+    ring = np.flatnonzero(usable & (np.abs(mean[:, 1] - joint[1]) < _RING_HALF_HEIGHT_M))
     uniform = np.full(len(ring), 1 / len(ring))
     exact = np.concatenate([mean[ring].T.astype(np.float64), np.ones((1, len(ring)))]) * 1e3
     system = np.concatenate([exact, np.eye(len(ring))])

@@ -35,7 +35,7 @@ ADULT_AGE = 18.0
 TISSUE_DENSITY = 1010.0
 """Whole-body density in kg per cubic metre: body mass is the volume times this."""
 
-# Spread of the local sliders by region; the others are part of the face and take the last value.
+# Spread of the local sliders by region; regions not named are parts of the face.
 _LOCAL_SPREAD = {
     "arms": 0.25,
     "legs": 0.25,
@@ -43,7 +43,8 @@ _LOCAL_SPREAD = {
     "hip": 0.25,
     "stomach": 0.25,
     "buttocks": 0.25,
-    "neck": 0.25,
+    "neck": 0.15,
+    "head": 0.12,
     "breast": 0.15,
     "pelvis": 0.2,
     "hands": 0.2,
@@ -51,6 +52,7 @@ _LOCAL_SPREAD = {
 }
 _FACE_SPREAD = 0.22
 _ASYMMETRY = 0.15
+_LOCAL_FULL_STATURE_M = 1.7  # local sliders are offsets in metres of a grown body: less for less
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,7 @@ def sample_population(
     child_years = rng.uniform(1.5, 17.0, count)
     adult_years = ADULT_AGE + rng.beta(1.6, 2.4, count) * (85.0 - ADULT_AGE)
     years = np.where(child, child_years, adult_years)
+    young = years < 13.0
     female = rng.random(count) < 0.5
     gender = np.where(female, "female", "male")
     blur = np.abs(rng.normal(0, 0.07, count)).clip(0, 0.25)  # clear, yet not all at the extreme
@@ -122,10 +125,10 @@ def sample_population(
         "gender": np.where(female, 1 - blur, blur),
         "age": np.interp(years, map_years, map_value),
         "muscle": rng.normal(0.5, 0.17, count).clip(0, 1),
-        "weight": rng.normal(0.58, 0.23, count).clip(0, 1),
+        "weight": (rng.normal(0.62, 0.22, count) + 0.08 * female).clip(0, 1),
         "proportions": rng.normal(0.6, 0.2, count).clip(0, 1),
-        "cupsize": rng.normal(0.5, 0.2, count).clip(0, 1),
-        "firmness": rng.normal(0.5, 0.2, count).clip(0, 1),
+        "cupsize": np.where(young, 0.5, rng.normal(0.5, 0.2, count).clip(0, 1)),
+        "firmness": np.where(young, 0.5, rng.normal(0.5, 0.2, count).clip(0, 1)),
         "african": ancestry[:, 0],
         "asian": ancestry[:, 1],
         "caucasian": ancestry[:, 2],
@@ -139,7 +142,8 @@ def sample_population(
         growing = growing * (1 + CHILD_STATURE_CV * deviate)
         mine = gender == name
         stature[mine] = np.where(child, growing, grown)[mine]
-    local = _sample_local(rng, body, count)
+    size = (stature / _LOCAL_FULL_STATURE_M).clip(0, 1)
+    local = _sample_local(rng, body, count) * size[:, None] ** 1.5
     return Population(phenotypes, local, gender, years.astype(np.float32), stature)
 
 

@@ -1,0 +1,113 @@
+"""Distances between layers, and the push that keeps cloth outside what it covers.
+
+Uses Blender's bounding-volume tree. Nothing here ever moves the body or an inner garment.
+"""
+
+from dataclasses import dataclass
+
+import bpy  # noqa: F401  (mathutils exists only once bpy is loaded)
+import numpy as np
+from mathutils.bvhtree import BVHTree
+
+from pipeline.garments.surface import closest_on_triangles, face_cross, half_edges, unit
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """Closest points on a surface. height_m: (N,) signed, negative behind the surface. normal,
+    point: (N, 3). distance_m: (N,). open_edge: (N,) bool, the closest point is on a border."""
+
+    height_m: np.ndarray
+    normal: np.ndarray
+    point: np.ndarray
+    distance_m: np.ndarray
+    face: np.ndarray
+    open_edge: np.ndarray
+
+
+class Layer:
+    """One surface at one moment: vertices (V, 3), faces (M, 3)."""
+
+    def __init__(self, vertices: np.ndarray, faces: np.ndarray) -> None:
+        self.vertices = np.asarray(vertices, np.float64)
+        self.faces = faces
+        self.normals = unit(face_cross(self.vertices, faces))
+        self._tree = BVHTree.FromPolygons(self.vertices.tolist(), faces.tolist(), all_triangles=True)
+
+    def nearest(self, points: np.ndarray, reach_m: float, border: np.ndarray | None = None):
+        """Nearest record of points (N, 3); beyond `reach_m` the distance is inf and height 0.
+
+        border: (M, 3) bool, True where face edge k (corner k to k + 1) is on the border.
+        """
+        find, count = self._tree.find_nearest, len(points)
+        face = np.full(count, -1)
+        location = np.array(points, np.float64)
+        for i, point in enumerate(points.tolist()):
+            hit = find(point, reach_m)
+            if hit[2] is not None:
+                face[i] = hit[2]
+                location[i] = hit[0]
+        found = face >= 0
+        normal = self.normals[face]
+        offset = points - location
+        height = np.where(found, (offset * normal).sum(axis=1), 0.0)
+        distance = np.where(found, np.linalg.norm(offset, axis=1), np.inf)
+        # The sign comes from the face's plane, the size from the true distance.
+        height = np.where(found, np.copysign(distance, height), 0.0)
+        open_edge = np.zeros(count, bool)
+        if border is not None and found.any():
+            a, b, c = (self.vertices[self.faces[face[found], k]] for k in range(3))
+            bary = closest_on_triangles(location[found], a, b, c)
+            on_edge = np.stack([bary[:, 2], bary[:, 0], bary[:, 1]], axis=1) < 1e-3
+            open_edge[found] = (on_edge & border[face[found]]).any(axis=1)
+        return Nearest(height, normal, location, distance, face, open_edge)
+
+
+def border_edges(faces: np.ndarray) -> np.ndarray:
+    """(M, 3) bool: face edge k (corner k to k + 1) belongs to one face only."""
+    edges = half_edges(faces)
+    size = int(faces.max()) + 1
+    alone = ~np.isin(edges[:, 0] * size + edges[:, 1], edges[:, 1] * size + edges[:, 0])
+    return alone.reshape(3, -1).T
+
+
+def push_outside(
+    points: np.ndarray,
+    faces: np.ndarray,
+    obstacle: Layer,
+    obstacle_border: np.ndarray | None,
+    covered: np.ndarray,
+    clearance_m: float,
+    reach_m: float,
+) -> np.ndarray:
+    """Cloth vertices (N, 3) moved to at least `clearance_m` outside an obstacle.
+
+    First each cloth vertex against the obstacle, then each `covered` obstacle vertex against the
+    cloth's triangles, so that nothing pokes through between cloth vertices either. Vertices deeper
+    than `reach_m` stay: that is another part of the body, not a shallow contact.
+    """
+    points = np.array(points, np.float64)
+    near = obstacle.nearest(points, reach_m, obstacle_border)
+    shallow = np.isfinite(near.distance_m) & (near.height_m < clearance_m) & ~near.open_edge
+    points[shallow] = near.point[shallow] + near.normal[shallow] * clearance_m
+    return _cover(points, faces, obstacle.vertices[covered], 0.4 * clearance_m, reach_m)
+
+
+def _cover(points, faces, inner_points, margin_m, reach_m) -> np.ndarray:
+    """Lift triangles of the cloth that an inner point has come through."""
+    cloth = Layer(points, faces)
+    near = cloth.nearest(inner_points, reach_m, border_edges(faces))
+    excess = near.height_m + margin_m
+    through = np.isfinite(near.distance_m) & (excess > 0) & ~near.open_edge
+    if not through.any():
+        return points
+    lift = np.zeros(len(points))
+    direction = np.zeros_like(points)
+    order = np.argsort(excess[through], kind="stable")
+    face, amount = near.face[through][order], excess[through][order]
+    for corner in range(3):
+        vertex = faces[face, corner]
+        larger = amount > lift[vertex]
+        lift[vertex[larger]] = amount[larger]
+        direction[vertex[larger]] = cloth.normals[face[larger]]
+    return points + direction * lift[:, None]

@@ -1,0 +1,178 @@
+"""Blender's cloth solver on a moving body. Runs only in the `dress` process.
+
+Frame 1 is the T-pose, where the garment has exactly its rest shape; then comes the ease-in to the
+first frame of the clip, then the clip. Each garment meets the body and the garments below it as one
+moving collider.
+"""
+
+import struct
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from pipeline.config import GarmentSection
+from pipeline.garments.surface import unique_edges
+
+
+@dataclass(frozen=True)
+class ClothSettings:
+    """Solver and material numbers, in Blender's units (stiffness) and metres."""
+
+    quality: int
+    collision_quality: int
+    distance_m: float
+    stretch: float = 20.0
+    compression: float = 5.0
+    bend: float = 0.3
+    friction: float = 2.0
+    vertex_mass_kg: float = 0.25
+    air_damping: float = 1.0
+    self_collision: bool = False
+
+    def safer(self) -> "ClothSettings":
+        """For a second try after a diverged one: more substeps, softer contact."""
+        return replace(
+            self,
+            quality=2 * self.quality,
+            collision_quality=self.collision_quality + 2,
+            friction=min(self.friction, 0.5),
+            self_collision=False,
+        )
+
+
+def cloth_settings(config: GarmentSection, measures: dict[str, float]) -> ClothSettings:
+    """Settings of a garment from the configuration and the garment's own measures."""
+    return ClothSettings(
+        quality=config.quality,
+        collision_quality=config.collision_quality,
+        distance_m=config.collision_distance_mm / 1000,
+        stretch=20.0 * measures.get("stretch", 1.0),
+        bend=0.3 * measures.get("bend", 1.0),
+    )
+
+
+def simulate(
+    rest: np.ndarray,
+    faces: np.ndarray,
+    pinned: np.ndarray,
+    pin_path: np.ndarray,
+    collider: np.ndarray,
+    collider_faces: np.ndarray,
+    settings: ClothSettings,
+) -> tuple[np.ndarray, float]:
+    """Simulate one garment.
+
+    rest: (N, 3) m. pinned: (K,) vertex indices that follow pin_path (F, K, 3). collider: (F, C, 3).
+    Returns vertices (F, N, 3) float32 and the CPU seconds spent. Never raises on a diverged result.
+    """
+    n_frames = len(collider)
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    scene = bpy.context.scene
+    scene.frame_start, scene.frame_end = 1, n_frames
+    started = time.process_time()
+    with tempfile.TemporaryDirectory() as folder:
+        body = _add_mesh("body", collider[0], collider_faces)
+        _drive(body, collider, Path(folder) / "body.pc2")
+        _make_collider(body, settings)
+        cloth = _add_mesh("cloth", rest, faces)
+        path = np.repeat(rest[None].astype(np.float32), n_frames, axis=0)
+        path[1:, pinned] = pin_path[1:]
+        _drive(cloth, path, Path(folder) / "cloth.pc2")
+        _make_cloth(cloth, pinned, settings, n_frames)
+        result = np.empty((n_frames, len(rest), 3), np.float32)
+        for frame in range(n_frames):
+            scene.frame_set(frame + 1)
+            _read_vertices(cloth, result[frame])
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    return result, time.process_time() - started
+
+
+def fault(result: np.ndarray, rest: np.ndarray, faces: np.ndarray, body: np.ndarray) -> str | None:
+    """What is wrong with a simulated garment (F, N, 3) on its body (F, V, 3), or None.
+
+    A garment diverges by losing finite coordinates, by tearing (edges several times their rest
+    length), by crumpling, or by leaving the body.
+    """
+    if not np.isfinite(result).all():
+        frame = int(np.flatnonzero(~np.isfinite(result).all(axis=(1, 2)))[0])
+        return f"coordinates are not finite from frame {frame}"
+    edges = unique_edges(faces)
+    length = np.linalg.norm(rest[edges[:, 0]] - rest[edges[:, 1]], axis=1)
+    moving = np.linalg.norm(result[:, edges[:, 0]] - result[:, edges[:, 1]], axis=2)
+    ratio = moving / np.maximum(length, 0.008)
+    stretched = np.quantile(ratio, 0.995, axis=1)
+    if stretched.max() > 1.8 or ratio.max() > 6.0:
+        frame = int(ratio.max(axis=1).argmax())
+        return f"torn: an edge is {ratio.max():.1f} times its rest length in frame {frame}"
+    if np.median(ratio, axis=1).min() < 0.6:
+        return f"crumpled to {np.median(ratio, axis=1).min():.2f} of its size"
+    size = np.ptp(body[0], axis=0).max()
+    gap = np.maximum(body.min(axis=1) - result.min(axis=1), result.max(axis=1) - body.max(axis=1))
+    if gap.max() > 0.25 * size:
+        return f"it left the body by {gap.max():.2f} m"
+    return None
+
+
+def _add_mesh(name: str, vertices: np.ndarray, faces: np.ndarray) -> bpy.types.Object:
+    mesh = bpy.data.meshes.new(name)
+    mesh.from_pydata(vertices.tolist(), [], faces.tolist())
+    mesh.update()
+    thing = bpy.data.objects.new(name, mesh)
+    bpy.context.scene.collection.objects.link(thing)
+    return thing
+
+
+def _drive(thing: bpy.types.Object, path: np.ndarray, file: Path) -> None:
+    """Move an object's vertices along path (F, V, 3), frame 1 first."""
+    data = np.ascontiguousarray(path, "<f4")
+    header = struct.pack("<12siiffi", b"POINTCACHE2\0", 1, data.shape[1], 1.0, 1.0, len(data))
+    file.write_bytes(header + data.tobytes())
+    modifier = thing.modifiers.new("path", "MESH_CACHE")
+    modifier.cache_format = "PC2"
+    modifier.filepath = str(file)
+    modifier.frame_start = 1
+    modifier.interpolation = "NONE"
+    modifier.forward_axis, modifier.up_axis = "POS_Y", "POS_Z"
+
+
+def _make_collider(thing: bpy.types.Object, settings: ClothSettings) -> None:
+    thing.modifiers.new("collision", "COLLISION")
+    collision = thing.collision
+    collision.thickness_outer = settings.distance_m
+    collision.thickness_inner = 0.2
+    collision.damping = 0.5
+    collision.cloth_friction = settings.friction
+
+
+def _make_cloth(thing, pinned, settings: ClothSettings, n_frames: int) -> None:
+    modifier = thing.modifiers.new("cloth", "CLOTH")
+    modifier.point_cache.frame_start, modifier.point_cache.frame_end = 1, n_frames
+    cloth = modifier.settings
+    cloth.quality = settings.quality
+    cloth.mass = settings.vertex_mass_kg
+    cloth.air_damping = settings.air_damping
+    cloth.tension_stiffness = settings.stretch
+    cloth.compression_stiffness = settings.compression
+    cloth.shear_stiffness = settings.stretch / 2
+    cloth.tension_damping = cloth.compression_damping = cloth.shear_damping = 10.0
+    cloth.bending_model = "ANGULAR"
+    cloth.bending_stiffness = settings.bend
+    cloth.bending_damping = 0.5
+    contact = modifier.collision_settings
+    contact.collision_quality = settings.collision_quality
+    contact.distance_min = settings.distance_m
+    contact.use_self_collision = settings.self_collision
+    contact.self_distance_min = settings.distance_m
+    group = thing.vertex_groups.new(name="pinned")
+    group.add(pinned.tolist(), 1.0, "REPLACE")
+    cloth.vertex_group_mass = "pinned"
+
+
+def _read_vertices(thing: bpy.types.Object, out: np.ndarray) -> None:
+    graph = bpy.context.evaluated_depsgraph_get()
+    flat = out.reshape(-1)
+    thing.evaluated_get(graph).data.vertices.foreach_get("co", flat)

@@ -1,0 +1,156 @@
+"""One frame: labels, pixels and audit brought together and written down."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.body.lbs import NumpyEvaluator
+from pipeline.body.modelfile import ModelFile, model_path, read_model_file
+from pipeline.contracts import RenderPasses, SceneBodies
+from pipeline.conventions import PARTS, transform
+from pipeline.errors import GenbError, SceneRejected
+from pipeline.jobs import load_scene
+from pipeline.scene import SceneSpec, frame_name
+from pipeline.stages import Plan
+from pipeline.storage import write_json, write_npz
+from pipeline.truth.audit import Audit, audit_frame
+from pipeline.truth.facts import camera_facts, light_facts, person_facts
+from pipeline.truth.labels import amodal_boxes, modal_box, parameter_labels
+from pipeline.truth.schema import LABEL_ARRAYS, SEEN, array_faults
+from pipeline.truth.silhouette import render_depth
+from pipeline.truth.visibility import (
+    flesh_depth,
+    joint_codes,
+    occlusion_share,
+    truncation_share,
+)
+
+
+def label_scene(plan: Plan, scene: int, folder: Path) -> None:
+    """Write `frame_NNNN.npz` and `frame_NNNN.json` of every frame of a scene into `folder`.
+
+    Raises SceneRejected, naming the figure, when a frame fails its audit.
+    """
+    spec = load_scene(plan, scene)
+    bodies = SceneBodies.load(plan.scene_dir("bodies", scene) / "bodies.npz")
+    models = body_models(plan, spec)
+    for frame in range(spec.frames):
+        name = frame_name(frame)
+        passes = RenderPasses.load(plan.scene_dir("render", scene) / f"{name}.npz")
+        labels, audit = label_frame(plan, spec, bodies, passes, frame, models)
+        if audit.faults:
+            raise SceneRejected(f"audit of frame {frame} failed: {'; '.join(audit.faults)}")
+        write_npz(folder / f"{name}.npz", labels)
+        write_json(folder / f"{name}.json", _facts(spec, bodies, frame, labels, audit))
+
+
+def body_models(plan: Plan, spec: SceneSpec) -> list[ModelFile]:
+    """The body model file of each person."""
+    return [_model(model_path(plan.body_dir, p.subject.gender)) for p in spec.people]
+
+
+@cache
+def _model(path: Path) -> ModelFile:
+    return read_model_file(path)
+
+
+@cache
+def _evaluator(path: Path, num_betas: int, num_expression: int) -> NumpyEvaluator:
+    return NumpyEvaluator(_model(path), num_betas, num_expression)
+
+
+def label_frame(
+    plan: Plan,
+    spec: SceneSpec,
+    bodies: SceneBodies,
+    passes: RenderPasses,
+    frame: int,
+    models: list[ModelFile],
+) -> tuple[dict[str, np.ndarray], Audit]:
+    """Numeric labels of a frame (see `schema`) and their audit; nothing is written."""
+    labels = parameter_labels(spec.camera, bodies, frame, models)
+    vertices_cam = label_vertices(labels, models)
+    faces = [model.faces for model in models]
+    alone = alone_depths(labels["K"], vertices_cam, faces, passes.depth.shape)
+    labels |= _pixel_labels(labels, vertices_cam, faces, models, alone, passes)
+    faults = array_faults(labels, LABEL_ARRAYS)
+    if faults:
+        raise GenbError(f"scene {spec.scene}, frame {frame}: labels are malformed: {faults}")
+    rendered = transform(labels["T_cam_world"], bodies.vertices[frame].astype(np.float64))
+    audit = audit_frame(labels, vertices_cam, rendered, faces, alone, passes, plan.config.audit)
+    return labels, audit
+
+
+def label_vertices(labels: dict[str, np.ndarray], models: list[ModelFile]) -> np.ndarray:
+    """Bodies (P, V, 3) float64 m in the camera frame, from the labels' own parameters."""
+    vertices = []
+    for k, model in enumerate(models):
+        betas, expression = labels["betas"][k], labels["expression"][k]
+        evaluator = _evaluator(model.path, len(betas), len(expression))
+        posed = evaluator.evaluate(
+            betas, labels["pose_cam"][k : k + 1], labels["transl_cam"][k : k + 1], expression[None]
+        )
+        vertices.append(posed.vertices[0])
+    return np.array(vertices, np.float64)
+
+
+def alone_depths(
+    K: np.ndarray, vertices_cam: np.ndarray, faces: list[np.ndarray], shape: tuple
+) -> np.ndarray:
+    """Depth (P, H, W) m of each naked body with nobody and nothing in front of it."""
+    height, width = shape
+    return np.stack(
+        [render_depth(v, f, K, width, height) for v, f in zip(vertices_cam, faces, strict=True)]
+    )
+
+
+def _pixel_labels(labels, vertices_cam, faces, models, alone, passes) -> dict[str, np.ndarray]:
+    """Visibility, masks and boxes: everything that needs the rendered image."""
+    boxes = amodal_boxes(labels["K"], vertices_cam)
+    people = range(len(vertices_cam))
+    masks = [passes.instance == k + 1 for k in people]
+    codes = np.stack(
+        [
+            joint_codes(
+                labels["joints_cam"][k],
+                labels["joints_2d"][k],
+                k,
+                alone[k],
+                flesh_depth(labels["joints_cam"][k], vertices_cam[k][_skin(models[k])]),
+                passes,
+            )
+            for k in people
+        ]
+    )
+    occlusion = [occlusion_share(passes.instance, k, alone[k]) for k in people]
+    truncation = [
+        truncation_share(vertices_cam[k], faces[k], boxes[k], labels["K"], passes.depth.shape)
+        for k in people
+    ]
+    return {
+        "joints_code": codes,
+        "joints_visible": np.isin(codes, SEEN),
+        "box_modal": np.stack([modal_box(mask) for mask in masks]),
+        "box_amodal": boxes,
+        "occlusion": np.array(occlusion, np.float32),
+        "truncation": np.array(truncation, np.float32),
+        "mask_area_px": np.array([mask.sum() for mask in masks], np.int32),
+    }
+
+
+def _skin(model: ModelFile) -> np.ndarray:
+    return model.vertex_part != PARTS["eyes_mouth"]
+
+
+def _facts(spec: SceneSpec, bodies: SceneBodies, frame: int, labels: dict, audit: Audit) -> dict:
+    people = range(len(spec.people))
+    return {
+        "scene": spec.scene,
+        "frame": frame,
+        "seed": spec.seed,
+        "camera": camera_facts(spec.camera),
+        "light": light_facts(spec),
+        "people": [person_facts(spec, k, frame, bodies.tpose[k], labels) for k in people],
+        "audit": {name: round(value, 6) for name, value in audit.figures.items()},
+    }
