@@ -181,6 +181,7 @@ class DiffusionSection(Section):
     local_files_only: bool = True
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
     max_drift_px: Annotated[float, Field(gt=0)] = 2.0
+    min_flow_share: Unit = 0.6
     min_boundary_ratio: Annotated[float, Field(ge=0)] = 0.0
     on_drift: Literal["reject", "passthrough"] = "passthrough"
     finish: bool = True

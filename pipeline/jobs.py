@@ -139,6 +139,8 @@ def rejection(folder: Path) -> dict | None:
 def upstream_rejection(plan: Plan, stage: str, scene: int) -> dict | None:
     """First rejection of a scene (or of one of its subjects) in the stages before `stage`."""
     for name in STAGES[stage].upstream:
+        if name == "cast":
+            continue
         if name in ("pose", "dress"):
             found = _subject_rejection(plan, name, scene)
         else:

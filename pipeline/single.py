@@ -4,6 +4,8 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from pipeline.compose.audition import audition, member_file
+from pipeline.compose.casting import cast_of_scene
 from pipeline.errors import GenbError
 from pipeline.jobs import SCENE_FILE, Job, rejection, run_stage
 from pipeline.preflight import build_body, check_before_start
@@ -18,7 +20,11 @@ def run_sampled_scene(plan: Plan, scene: int) -> Path:
     """Compose scene number `scene` and run it; returns the contact sheet's path."""
     check_before_start(plan, 1)
     build_body(plan.config)
+    _cast(plan, scene)
     run_stage(Job("compose", plan, scenes=(scene,)), f"compose_{scene:06d}")
+    reason = rejection(plan.scene_dir("compose", scene))
+    if reason:
+        raise GenbError(f"the scene was rejected: {reason['reason']}")
     return _finish(plan, read_scene(plan.scene_dir("compose", scene) / SCENE_FILE))
 
 
@@ -34,6 +40,14 @@ def run_scene_file(plan: Plan, path: Path) -> Path:
         with atomic_dir(composed) as folder:
             write_json(folder / SCENE_FILE, spec.model_dump(mode="json"))
     return _finish(plan, spec)
+
+
+def _cast(plan: Plan, scene: int) -> None:
+    """Hold the auditions for a scene's parts, two at a time."""
+    indices = cast_of_scene(plan.config, plan.seed, scene)
+    missing = [i for i in indices if not member_file(plan, i).exists()]
+    with ThreadPoolExecutor(_DRESSED_AT_ONCE) as pool:
+        list(pool.map(lambda index: audition(plan, index, run_stage), missing))
 
 
 def _finish(plan: Plan, spec: SceneSpec) -> Path:

@@ -31,16 +31,10 @@ class Stage:
 STAGES = {
     stage.name: stage
     for stage in (
-        Stage(
-            "compose",
-            1,
-            ("scene", "cast", "body", "garments", "camera", "light"),
-            (),
-            asset_kinds=("body",),
-            seeded=True,
-        ),
         Stage("pose", 1, ("body", "garments"), (), asset_kinds=("body",)),
         Stage("dress", 1, ("garments",), ("pose",)),
+        Stage("cast", 1, ("cast",), ("dress",), seeded=True),
+        Stage("compose", 1, ("scene", "camera", "light"), ("cast",), seeded=True),
         Stage("bodies", 1, (), ("compose", "pose")),
         Stage("render", 1, ("render",), ("bodies", "dress"), asset_kinds=("hdri",)),
         Stage("truth", 1, ("audit",), ("render",)),

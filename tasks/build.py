@@ -1,5 +1,7 @@
 """The main job: `luigi --module tasks BuildGenB --scenes 100`."""
 
+import sys
+
 import luigi
 from pipeline.shards.finish import dataset_complete, finish_dataset
 
@@ -19,11 +21,21 @@ class BuildGenB(DatasetTask):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
+        self.out = absolute(self.out)
+        try:
+            self._check_arguments()
+        except GenbError as error:
+            # Before any scheduling, so the user reads one line and not luigi's traceback.
+            print(f"ERROR: {error}", file=sys.stderr, flush=True)
+            raise SystemExit(2) from error
+
+    def _check_arguments(self) -> None:
         if self.scenes < 1:
             raise GenbError(f"--scenes {self.scenes}: a dataset has at least one scene.")
         if self.seed < 0:
             raise GenbError(f"--seed {self.seed}: a seed is zero or positive.")
-        self.out = absolute(self.out)
+        # The last stage's key needs the whole configuration and every asset it names.
+        self.plan.key("shards")
 
     def requires(self) -> list[luigi.Task]:
         mark_start(self.plan, self.scenes)

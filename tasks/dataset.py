@@ -1,6 +1,7 @@
 """What every task of one dataset shares: its parameters, its plan, its stage runner."""
 
 import os
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -46,6 +47,11 @@ class DatasetTask(luigi.Task):
             threads=self.threads,
             **extra,
         )
+
+    def on_failure(self, exception: BaseException) -> str:
+        """What the user reads about a failed task, after luigi's own traceback."""
+        print(f"ERROR: {exception}", file=sys.stderr, flush=True)
+        return super().on_failure(exception)
 
     def run_job(self, label: str, job: Job) -> None:
         """Run a stage process, relaying its lines with the run's progress."""

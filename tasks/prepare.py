@@ -3,12 +3,35 @@
 import luigi
 
 from pipeline import assets
+from pipeline.compose.audition import audition, member_file
 from pipeline.compose.casting import cast_of_scenes, sample_subject
 from pipeline.compose.population import Population
 from pipeline.jobs import Job
 from pipeline.preflight import build_body, check_before_start
 from pipeline.scene import SubjectSpec
 from tasks.dataset import DatasetTask
+from tasks.progress import run_id
+
+
+class Preflight(DatasetTask):
+    """Everything that can be found wrong before the first expensive minute.
+
+    Done once per run, not once per dataset: an asset may have gone since the last run. Every task
+    that works requires it.
+    """
+
+    priority = 110
+
+    def output(self) -> luigi.LocalTarget:
+        return luigi.LocalTarget(str(self.plan.out / "work" / f"preflight-{run_id()}"))
+
+    def run(self) -> None:
+        check_before_start(self.plan, self.scenes)
+        folder = self.plan.out / "work"
+        folder.mkdir(exist_ok=True)
+        for earlier in folder.glob("preflight-*"):
+            earlier.unlink()
+        (folder / f"preflight-{run_id()}").write_text("")
 
 
 class BodyModel(DatasetTask):
@@ -16,66 +39,51 @@ class BodyModel(DatasetTask):
 
     priority = 100
 
+    def requires(self) -> luigi.Task:
+        return self.sibling(Preflight)
+
     def output(self) -> luigi.LocalTarget:
         folder = assets.body_dir(self.plan.config)
         name = "people.npz" if self.plan.config.body.source == "free" else "smplx"
         return luigi.LocalTarget(str(folder / name))
 
     def run(self) -> None:
-        check_before_start(self.plan, self.scenes)
         build_body(self.plan.config)
 
 
 class PoseCast(DatasetTask):
-    """Every subject that the scenes need, moved through its clip."""
+    """Every first-choice subject that the scenes need, moved through its clip in one process."""
 
     priority = 90
 
-    def requires(self) -> luigi.Task:
-        return self.sibling(BodyModel)
+    def requires(self) -> list[luigi.Task]:
+        return [self.sibling(Preflight), self.sibling(BodyModel)]
 
-    def subjects(self) -> list[SubjectSpec]:
-        """Specs of the cast members in use (needs the body model)."""
-        return cast_subjects(self)
-
-    def complete(self) -> bool:
-        if not self.requires().complete():
-            return False
-        return all(self.plan.subject_dir("pose", s).exists() for s in self.subjects())
-
-    def run(self) -> None:
-        self.run_job("pose", Job("pose", self.plan, subjects=tuple(self.subjects())))
-
-
-class DressSubject(DatasetTask):
-    """One subject's cloth simulation."""
-
-    index = luigi.IntParameter()
-    priority = 80
-
-    def requires(self) -> luigi.Task:
-        return self.sibling(PoseCast)
-
-    def _subject(self) -> SubjectSpec:
-        return cast_subject(self, self.index)
+    def _subjects(self) -> list[SubjectSpec]:
+        population = Population(self.plan.config, self.plan.body_dir)
+        indices = cast_of_scenes(self.plan.config, self.seed, range(self.scenes))
+        return [sample_subject(self.plan.config, population, self.seed, i) for i in indices]
 
     def complete(self) -> bool:
         if not self.sibling(BodyModel).complete():
             return False
-        return self.plan.subject_dir("dress", self._subject()).exists()
+        return all(self.plan.subject_dir("pose", s).exists() for s in self._subjects())
 
     def run(self) -> None:
-        job = Job("dress", self.plan, subjects=(self._subject(),))
-        self.run_job(f"dress_{self.index:04d}", job)
+        self.run_job("pose", Job("pose", self.plan, subjects=tuple(self._subjects())))
 
 
-def cast_subject(task: DatasetTask, index: int) -> SubjectSpec:
-    """Cast member `index` of a task's dataset."""
-    population = Population(task.plan.config, task.plan.body_dir)
-    return sample_subject(task.plan.config, population, task.seed, index)
+class CastMember(DatasetTask):
+    """One part: the first candidate whose outfit could be simulated."""
 
+    index = luigi.IntParameter()
+    priority = 80
 
-def cast_subjects(task: DatasetTask) -> list[SubjectSpec]:
-    """All cast members that appear in the task's scenes."""
-    indices = cast_of_scenes(task.plan.config, task.seed, range(task.scenes))
-    return [cast_subject(task, index) for index in indices]
+    def requires(self) -> list[luigi.Task]:
+        return [self.sibling(Preflight), self.sibling(PoseCast)]
+
+    def output(self) -> luigi.LocalTarget:
+        return luigi.LocalTarget(str(member_file(self.plan, self.index)))
+
+    def run(self) -> None:
+        audition(self.plan, self.index, lambda job, label: self.run_job(label, job))

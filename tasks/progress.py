@@ -16,6 +16,11 @@ def mark_start(plan: Plan, scenes: int) -> None:
         os.environ[_DONE_BEFORE] = str(_share_done(plan, scenes))
 
 
+def run_id() -> str:
+    """Identity of this run, the same in all its worker processes."""
+    return os.environ.setdefault(STARTED, repr(time.time())).replace(".", "-")
+
+
 def report_line(plan: Plan, scenes: int, line: str) -> None:
     """Print a stage's line followed by the state of the whole run."""
     print(f"{line}   {progress(plan, scenes)}" if line.startswith("[") else line, flush=True)

@@ -1,12 +1,12 @@
 """One task class per scene stage; each handles one block of scenes (one shard's worth)."""
 
 import luigi
-from pipeline.shards.records import shard_complete
 
 from pipeline.compose.casting import cast_of_scenes
 from pipeline.jobs import Job
+from pipeline.shards.records import shard_complete
 from tasks.dataset import DatasetTask
-from tasks.prepare import BodyModel, DressSubject, PoseCast
+from tasks.prepare import CastMember, Preflight
 
 
 class SceneBlock(DatasetTask):
@@ -21,9 +21,9 @@ class SceneBlock(DatasetTask):
         """Scene numbers of this block."""
         return range(self.first, self.last + 1)
 
-    def same_block(self, task: type["SceneBlock"]) -> "SceneBlock":
-        """The task of another stage over the same scenes."""
-        return self.sibling(task, first=self.first, last=self.last)
+    def after(self, task: type["SceneBlock"]) -> list[luigi.Task]:
+        """Requirements: this run's preflight, and another stage over the same scenes."""
+        return [self.sibling(Preflight), self.sibling(task, first=self.first, last=self.last)]
 
     def complete(self) -> bool:
         return all(self.plan.scene_dir(self.stage, scene).exists() for scene in self.block)
@@ -39,8 +39,10 @@ class ComposeScenes(SceneBlock):
     stage = "compose"
     priority = 85
 
-    def requires(self) -> luigi.Task:
-        return self.sibling(BodyModel)
+    def requires(self) -> list[luigi.Task]:
+        cast = cast_of_scenes(self.plan.config, self.seed, self.block)
+        members = [self.sibling(CastMember, index=index) for index in cast]
+        return [self.sibling(Preflight), *members]
 
 
 class PlaceBodies(SceneBlock):
@@ -50,7 +52,7 @@ class PlaceBodies(SceneBlock):
     priority = 70
 
     def requires(self) -> list[luigi.Task]:
-        return [self.same_block(ComposeScenes), self.sibling(PoseCast)]
+        return self.after(ComposeScenes)
 
 
 class RenderScenes(SceneBlock):
@@ -61,9 +63,7 @@ class RenderScenes(SceneBlock):
     resources = {"genb_render": 1}
 
     def requires(self) -> list[luigi.Task]:
-        cast = cast_of_scenes(self.plan.config, self.seed, self.block)
-        dressed = [self.sibling(DressSubject, index=index) for index in cast]
-        return [self.same_block(PlaceBodies), *dressed]
+        return self.after(PlaceBodies)
 
 
 class LabelScenes(SceneBlock):
@@ -72,8 +72,8 @@ class LabelScenes(SceneBlock):
     stage = "truth"
     priority = 60
 
-    def requires(self) -> luigi.Task:
-        return self.same_block(RenderScenes)
+    def requires(self) -> list[luigi.Task]:
+        return self.after(RenderScenes)
 
 
 class RerenderScenes(SceneBlock):
@@ -83,8 +83,8 @@ class RerenderScenes(SceneBlock):
     priority = 65
     resources = {"gpu": 1}
 
-    def requires(self) -> luigi.Task:
-        return self.same_block(LabelScenes)
+    def requires(self) -> list[luigi.Task]:
+        return self.after(LabelScenes)
 
 
 class WriteShard(SceneBlock):
@@ -93,8 +93,8 @@ class WriteShard(SceneBlock):
     stage = "shards"
     priority = 75
 
-    def requires(self) -> luigi.Task:
-        return self.same_block(RerenderScenes)
+    def requires(self) -> list[luigi.Task]:
+        return self.after(RerenderScenes)
 
     def complete(self) -> bool:
         return shard_complete(self.plan, self.first // self._per_shard, list(self.block))

@@ -1,5 +1,7 @@
 """Scene planning: prefix-stable, collision-free, framed, as configured."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -9,20 +11,40 @@ from pipeline.compose.layout import Candidate, place_people
 from pipeline.compose.scene import candidate, compose_scene, write_scene
 from pipeline.config import load_config
 from pipeline.conventions import project, rotation_z, transform
-from pipeline.errors import GenbError
+from pipeline.errors import GenbError, SceneRejected
 from pipeline.scene import read_scene
 
 SCENES = 60
 
 
+def compose(config, population, seed, scene):
+    """Compose with every first candidate accepted."""
+    member = partial(sample_subject, config, population, seed)
+    return compose_scene(config, population, seed, scene, member)
+
+
 @pytest.fixture(scope="module")
 def specs(default_config, population):
-    return [compose_scene(default_config, population, 0, i) for i in range(SCENES)]
+    return [compose(default_config, population, 0, i) for i in range(SCENES)]
 
 
 def test_a_scene_is_the_same_alone_and_in_company(default_config, population, specs):
-    assert compose_scene(default_config, population, 0, 42) == specs[42]
-    assert compose_scene(default_config, population, 1, 42) != specs[42]
+    assert compose(default_config, population, 0, 42) == specs[42]
+    assert compose(default_config, population, 1, 42) != specs[42]
+
+
+def test_members_who_could_not_be_dressed_are_left_out_and_named(default_config, population):
+    first, *others = cast_of_scene(default_config, 0, scene=3)
+    assert others, "choose a scene with several people"
+
+    def member(index):
+        return None if index == first else sample_subject(default_config, population, 0, index)
+
+    spec = compose_scene(default_config, population, 0, 3, member)
+    assert len(spec.people) == len(others)
+    assert f"cast member {first} could not be dressed" in spec.notes
+    with pytest.raises(SceneRejected):
+        compose_scene(default_config, population, 0, 3, lambda index: None)
 
 
 def test_scene_file_round_trip(tmp_path, specs):

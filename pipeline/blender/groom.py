@@ -12,11 +12,13 @@ from scipy.spatial import cKDTree
 from pipeline.blender.features import Head
 from pipeline.body.modelfile import JOINT_INDEX, VERTEX_JOINTS, ModelFile
 
-STRANDS = 9000
+STRANDS = 11000
 _POINTS = {"short": 5, "medium": 10, "long": 12}
 _LENGTH_M = {"medium": (0.14, 0.24), "long": (0.32, 0.46)}
 _TOP_M = (0.028, 0.065)
 _SIDE_M = (0.007, 0.020)
+_CHEEK = (0.35, 1.25)
+"""How far forward of the ears, and how far from the middle, hair falls, in eye distances."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +70,13 @@ def plan_hair(
     curl = rng.choice([0.0, 0.0, 0.35, 1.0], p=[0.3, 0.25, 0.3, 0.15])
     length = _lengths(style, height, rear, curl, rng)
     count = len(faces)
-    heads = rng.choice(count, max(count // 28, 1), replace=False)
+    heads = rng.choice(count, max(count // 14, 1), replace=False)
     return Groom(
         style=style,
         faces=faces,
         bary=bary,
         length_m=length,
-        stray=rng.normal(0, 1, (count, 3)) * np.where(rng.random(count) < 0.05, 0.42, 0.11)[:, None],
+        stray=rng.normal(0, 1, (count, 3)) * np.where(rng.random(count) < 0.03, 0.26, 0.10)[:, None],
         lift_m=0.003 + 0.010 * rng.random(count) ** 1.5 * (0.5 + 0.5 * (style != "short")),
         height=height,
         rear=rear,
@@ -225,15 +227,15 @@ def _target(groom: Groom, along: float, comb, normal, stray) -> np.ndarray:
 
 
 def _clear_of_face(tip, groom: Groom, axes, centre, head: Head) -> np.ndarray:
-    """Hair longer than a fringe parts before the face."""
-    forward, left, up = axes
+    """Hair longer than a fringe parts before the face and falls beside and behind the cheeks."""
+    forward, left, _ = axes
     local = (tip - centre) @ axes.T / head.unit_m
-    limit = 1.12
-    before = (local[:, 0] > 0.15) & (local[:, 2] < 0.55) & (np.abs(local[:, 1]) < limit)
+    before = (local[:, 0] > _CHEEK[0]) & (local[:, 2] < 0.6) & (np.abs(local[:, 1]) < 2.0)
     before &= groom.length_m > 0.09
-    sign = np.where(local[:, 1] >= 0, 1.0, -1.0)
-    shift = np.where(before, (sign * limit - local[:, 1]) * 0.7 * head.unit_m, 0.0)
-    return tip + shift[:, None] * left
+    outward = np.maximum(_CHEEK[1] - np.abs(local[:, 1]), 0) * np.where(local[:, 1] >= 0, 1, -1)
+    backward = _CHEEK[0] - local[:, 0]
+    shift = outward[:, None] * left + backward[:, None] * forward
+    return tip + np.where(before, 0.75 * head.unit_m, 0)[:, None] * shift
 
 
 def _outside(tip, lift_m, tree, obstacles) -> np.ndarray:
@@ -249,7 +251,7 @@ def _clumped(groom: Groom, strands: np.ndarray) -> np.ndarray:
     along = np.linspace(0, 1, groom.points)[None, :, None]
     leader = strands[groom.clump]
     shape = leader - leader[:, :1] + strands[:, :1]
-    pull = (0.35 if groom.style == "short" else 0.55) * along
+    pull = (0.30 if groom.style == "short" else 0.45) * along
     strands = strands * (1 - pull) + (0.55 * shape + 0.45 * leader) * pull
     if groom.curl_m == 0:
         return strands

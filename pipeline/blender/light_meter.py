@@ -15,8 +15,12 @@ LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 SKIN_ALBEDO = 0.30
 """Mean reflectance of clothes and skin that the exposure is set for."""
 
-MID_GREY = 0.18
+KEY = 0.25
+"""Radiance that the metered subject is brought to; the view transforms put it a little above mid
+display grey."""
+
 MAX_ALBEDO = 0.88
+DARKEST_FLOOR = 0.10
 
 
 @dataclass(frozen=True)
@@ -92,10 +96,10 @@ def exposure_stops(environment: Environment, T_cam_world: np.ndarray, K: np.ndar
     rays = np.stack([u, v, np.ones_like(u)], axis=-1) @ np.linalg.inv(K).T @ T_cam_world[:3, :3]
     behind = environment.radiance(rays) @ LUMINANCE
     frame = np.exp(np.log(np.maximum(behind, 1e-4)).mean())
-    metered = subject**0.7 * frame**0.3
-    stops = np.log2(MID_GREY / metered)
+    metered = subject**0.65 * frame**0.35
+    stops = np.log2(KEY / metered)
     # Whatever is behind, people must stay within reach of a good exposure.
-    return float(np.clip(stops, *(np.log2(MID_GREY / subject) + np.array([-0.6, 0.6]))))
+    return float(np.clip(stops, *(np.log2(KEY / subject) + np.array([-0.7, 0.6]))))
 
 
 def ground_albedo(
@@ -104,11 +108,29 @@ def ground_albedo(
     """Colour (size, size, 3) float32 of the plane z = 0, row 0 at -Y, so that it continues the photo.
 
     Seen from `eye_m`, and unshadowed, a diffuse plane of this albedo has exactly the radiance of the
-    panorama behind it, so the plane has no visible edge.
+    panorama behind it, so the plane has no visible edge. Where people stand, what is plainly not
+    floor (furniture, a wall) takes the colour of the floor the photographer stood on.
     """
     step = ((np.arange(size_px) + 0.5) / size_px * 2 - 1) * radius_m
     x, y = np.meshgrid(step, step)
     directions = np.stack([x - eye_m[0], y - eye_m[1], np.full_like(x, -eye_m[2])], axis=-1)
     light = np.maximum(environment.irradiance(np.array([0.0, 0.0, 1.0])), 1e-4)
-    albedo = environment.radiance(directions) * np.pi / light
-    return np.clip(albedo, 0.004, MAX_ALBEDO).astype(np.float32)
+    albedo = np.clip(environment.radiance(directions) * np.pi / light, 0.004, MAX_ALBEDO)
+    floor = _floor_colour(environment, light)
+    stops_off = np.abs(np.log2(albedo @ LUMINANCE) - np.log2(floor @ LUMINANCE))
+    near = np.clip((6.5 - np.hypot(x, y)) / 3.5, 0, 1)
+    replaced = near * np.clip((stops_off - 1.0) / 0.9, 0, 1)
+    blur = max(size_px // 120, 1)
+    replaced = cv2.GaussianBlur(replaced.astype(np.float32), (0, 0), blur)[..., None]
+    return (albedo * (1 - replaced) + floor * replaced).astype(np.float32)
+
+
+def _floor_colour(environment: Environment, light: np.ndarray) -> np.ndarray:
+    """Albedo (3,) of the floor around the panorama's own tripod; never darker than asphalt."""
+    angle = np.linspace(0, 2 * np.pi, 48, endpoint=False)
+    tilt = np.radians(np.linspace(20, 50, 12))[:, None]
+    below = [np.sin(tilt) * np.cos(angle), np.sin(tilt) * np.sin(angle)]
+    directions = np.stack([*below, np.broadcast_to(-np.cos(tilt), below[0].shape)], axis=-1)
+    colour = np.median(environment.radiance(directions).reshape(-1, 3), axis=0) * np.pi / light
+    colour = np.clip(colour, 1e-3, 0.6)
+    return colour * max(1.0, DARKEST_FLOOR / (colour @ LUMINANCE))

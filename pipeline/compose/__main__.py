@@ -1,5 +1,8 @@
 """Stage process `compose`: scene specs for a block of scenes."""
 
+from functools import partial
+
+from pipeline.compose.audition import load_member
 from pipeline.compose.population import Population
 from pipeline.compose.scene import compose_scene, write_scene
 from pipeline.jobs import SCENE_FILE, Job, run_scenes, stage_main
@@ -12,7 +15,8 @@ def run(job: Job) -> None:
     run_scenes(
         job,
         lambda scene, folder: write_scene(
-            compose_scene(plan.config, population, plan.seed, scene), folder / SCENE_FILE
+            compose_scene(plan.config, population, plan.seed, scene, partial(load_member, plan)),
+            folder / SCENE_FILE,
         ),
     )
 

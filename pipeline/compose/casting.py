@@ -1,7 +1,8 @@
 """The cast: a fixed pool of subjects, and who of them plays in which scene.
 
 The pool depends on the seed and the configuration only, never on the number of scenes, so a longer
-run meets the same people again and their cloth is not simulated twice.
+run meets the same people again and their cloth is not simulated twice. A subject whose clothes
+cannot be simulated is replaced by an understudy (`pipeline.compose.audition`).
 """
 
 import numpy as np
@@ -14,24 +15,25 @@ from pipeline.scene import MotionSpec, SubjectSpec
 from pipeline.seeding import Stream, generator
 
 
-def sample_subject(config: Config, population: Population, seed: int, index: int) -> SubjectSpec:
-    """Cast member `index`: a body, a motion clip and an outfit."""
-    rng = generator(seed, Stream.SUBJECT, index)
+def sample_subject(
+    config: Config, population: Population, seed: int, index: int, attempt: int = 0
+) -> SubjectSpec:
+    """Cast member `index`: a body, a motion clip and an outfit. `attempt` > 0: an understudy."""
+    rng = generator(seed, Stream.SUBJECT, index, attempt)
     person = population.sample_person(rng)
     motions = config.cast.motions or list_motions()
     outfits = config.cast.outfits or sorted(OUTFITS)
+    # Consecutive members take different motions, so a small cast is still a varied one.
+    order = generator(seed, Stream.MOTION).permutation(len(motions))
     motion = MotionSpec(
-        # Consecutive members take different motions, so a small cast is still a varied one.
-        name=motions[
-            int(generator(seed, Stream.MOTION).permutation(len(motions))[index % len(motions)])
-        ],
+        name=motions[int(order[(index + attempt * config.cast.size) % len(motions)])],
         seed=int(rng.integers(0, 2**31 - 1)),
         frames=config.cast.clip_frames,
         fps=config.cast.fps,
     )
     outfit_name = str(rng.choice(_suitable(outfits, person.sex)))
     return SubjectSpec(
-        subject=f"subject_{index:04d}",
+        subject=f"subject_{index:04d}" + ("abcdefgh"[attempt - 1] if attempt else ""),
         gender=person.gender,
         sex=person.sex,
         age_years=person.age_years,

@@ -1,10 +1,11 @@
 """One scene from a configuration and a seed; scene i is the same however many are asked for."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from pipeline.compose.casting import cast_of_scene, sample_subject, seat_of
+from pipeline.compose.casting import cast_of_scene, seat_of
 from pipeline.compose.footprint import body_spheres
 from pipeline.compose.framing import sample_camera
 from pipeline.compose.layout import Candidate, place_people
@@ -12,15 +13,27 @@ from pipeline.compose.look import sample_appearance, sample_light
 from pipeline.compose.population import Population
 from pipeline.config import Config
 from pipeline.conventions import rotation_z
+from pipeline.errors import SceneRejected
 from pipeline.motion.kinematics import forward_kinematics
 from pipeline.motion.library import make_motion
 from pipeline.scene import PersonSpec, SceneSpec, SubjectSpec
 from pipeline.seeding import Stream, generator
 
+Member = Callable[[int], SubjectSpec | None]
 
-def compose_scene(config: Config, population: Population, seed: int, scene: int) -> SceneSpec:
-    """SceneSpec of scene number `scene`: cast, places, camera, light and looks."""
-    cast = [sample_subject(config, population, seed, i) for i in cast_of_scene(config, seed, scene)]
+
+def compose_scene(
+    config: Config, population: Population, seed: int, scene: int, member: Member
+) -> SceneSpec:
+    """SceneSpec of scene number `scene`: cast, places, camera, light and looks.
+
+    `member(index)` is the subject in a part, or None when no candidate could be dressed. Raises
+    SceneRejected when nobody of the scene's cast could.
+    """
+    wanted = [(index, member(index)) for index in cast_of_scene(config, seed, scene)]
+    cast = [subject for _, subject in wanted if subject]
+    if not cast:
+        raise SceneRejected("no member of its cast could be dressed (see cast failures)")
     layout_rng = generator(seed, Stream.LAYOUT, scene)
     first_frames = [seat_of(layout_rng, s.motion.frames, config.scene.frames) for s in cast]
     candidates = [
@@ -29,6 +42,7 @@ def compose_scene(config: Config, population: Population, seed: int, scene: int)
     ]
     azimuth_deg = float(layout_rng.uniform(0.0, 360.0))
     places, notes = place_people(layout_rng, config.scene, candidates, azimuth_deg)
+    notes += [f"cast member {i} could not be dressed" for i, subject in wanted if not subject]
     people = []
     for k, place in enumerate(places):
         rng = generator(seed, Stream.APPEARANCE, scene, k)

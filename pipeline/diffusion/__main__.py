@@ -13,7 +13,7 @@ import numpy as np
 from pipeline.contracts import RenderPasses
 from pipeline.diffusion.backends import Request, make_backend
 from pipeline.diffusion.controls import control_pictures
-from pipeline.diffusion.drift import exceeds, measure_drift
+from pipeline.diffusion.drift import fault, measure_drift
 from pipeline.diffusion.finish import finish_frame
 from pipeline.diffusion.noise import is_passthrough, level_map, levels_by_region
 from pipeline.diffusion.prompts import scene_prompt
@@ -65,7 +65,7 @@ class Rerenderer:
         record = self._provenance(request, rendered.record) | {"drift": drift.to_json()}
         reason = None
         if rendered.record["steps_run"]:
-            reason = exceeds(drift, section.max_drift_px, section.min_boundary_ratio)
+            reason = fault(drift, section)
         if reason and section.on_drift == "reject":
             raise SceneRejected(f"{name}: {reason}")
         if reason:

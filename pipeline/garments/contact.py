@@ -59,8 +59,16 @@ class Layer:
             a, b, c = (self.vertices[self.faces[face[found], k]] for k in range(3))
             bary = closest_on_triangles(location[found], a, b, c)
             on_edge = np.stack([bary[:, 2], bary[:, 0], bary[:, 1]], axis=1) < 1e-3
-            open_edge[found] = (on_edge & border[face[found]]).any(axis=1)
+            at_corner = (bary > 0.999) & self._border_corners(border)[face[found]]
+            open_edge[found] = ((on_edge & border[face[found]]) | at_corner).any(axis=1)
         return Nearest(height, normal, location, distance, face, open_edge)
+
+    def _border_corners(self, border: np.ndarray) -> np.ndarray:
+        """(M, 3) bool: the corner lies on the border, though perhaps no edge of its face does."""
+        on_border = np.zeros(len(self.vertices), bool)
+        on_border[self.faces[border]] = True
+        on_border[np.roll(self.faces, -1, axis=1)[border]] = True
+        return on_border[self.faces]
 
 
 def border_edges(faces: np.ndarray) -> np.ndarray:
@@ -73,24 +81,27 @@ def border_edges(faces: np.ndarray) -> np.ndarray:
 
 def push_outside(
     points: np.ndarray,
-    faces: np.ndarray,
+    cloth_faces: np.ndarray,
     obstacle: Layer,
     obstacle_border: np.ndarray | None,
     covered: np.ndarray,
+    mine: np.ndarray,
     clearance_m: float,
     reach_m: float,
 ) -> np.ndarray:
-    """Cloth vertices (N, 3) moved to at least `clearance_m` outside an obstacle.
+    """Cloth vertices (N, 3) with those `mine` (K,) moved at least `clearance_m` outside an obstacle.
 
     First each cloth vertex against the obstacle, then each `covered` obstacle vertex against the
     cloth's triangles, so that nothing pokes through between cloth vertices either. Vertices deeper
     than `reach_m` stay: that is another part of the body, not a shallow contact.
     """
     points = np.array(points, np.float64)
-    near = obstacle.nearest(points, reach_m, obstacle_border)
+    near = obstacle.nearest(points[mine], reach_m, obstacle_border)
     shallow = np.isfinite(near.distance_m) & (near.height_m < clearance_m) & ~near.open_edge
-    points[shallow] = near.point[shallow] + near.normal[shallow] * clearance_m
-    return _cover(points, faces, obstacle.vertices[covered], 0.4 * clearance_m, reach_m)
+    points[mine[shallow]] = near.point[shallow] + near.normal[shallow] * clearance_m
+    if len(covered) and len(cloth_faces):
+        points = _cover(points, cloth_faces, obstacle.vertices[covered], 0.4 * clearance_m, reach_m)
+    return points
 
 
 def _cover(points, faces, inner_points, margin_m, reach_m) -> np.ndarray:
@@ -107,7 +118,7 @@ def _cover(points, faces, inner_points, margin_m, reach_m) -> np.ndarray:
     face, amount = near.face[through][order], excess[through][order]
     for corner in range(3):
         vertex = faces[face, corner]
-        larger = amount > lift[vertex]
-        lift[vertex[larger]] = amount[larger]
-        direction[vertex[larger]] = cloth.normals[face[larger]]
+        # Ascending order: the last write to a vertex is its largest lift.
+        lift[vertex] = amount
+        direction[vertex] = cloth.normals[face]
     return points + direction * lift[:, None]

@@ -6,49 +6,31 @@ Everything is in the subject frame (Z up, metres). The body is never changed.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from pipeline.body.modelfile import JOINT_NAMES
 from pipeline.config import GarmentSection
 from pipeline.contracts import SubjectMotion
 from pipeline.errors import SceneRejected
-from pipeline.garments.contact import Layer, border_edges, push_outside
 from pipeline.garments.outfits import measures
 from pipeline.garments.patterns import Template, cut
+from pipeline.garments.settle import Contact, Wearer, settle
 from pipeline.garments.simulate import cloth_settings, fault, simulate
 from pipeline.garments.surface import compact
 from pipeline.garments.tailor import fit, pin_path
 from pipeline.scene import GarmentSpec
 
-_REACH_M = 0.04
-"""Deepest contact that is pushed out; anything deeper is another part of the body."""
-
-
 @dataclass(frozen=True)
 class Dressed:
     """A garment over a clip. vertices: (T, N, 3) f32 m. rest: (N, 3) f32, T-pose. faces: (M, 3).
-    inside_share: (T,) share of vertices inside the body. deepest_mm: (T,) deepest of them."""
+    contact: how it lies on the body."""
 
     spec: GarmentSpec
     vertices: np.ndarray
     rest: np.ndarray
     faces: np.ndarray
-    inside_share: np.ndarray
-    deepest_mm: np.ndarray
+    contact: Contact
     retried: bool
     cpu_s: float
-
-
-@dataclass(frozen=True)
-class Wearer:
-    """A body over rest + ease-in + clip. body: (F, V, 3), row 0 is the T-pose. first: row of the
-    clip's first frame. collider: vertex indices, collider_faces: faces among them."""
-
-    template: Template
-    body: np.ndarray
-    first: int
-    collider: np.ndarray
-    collider_faces: np.ndarray
 
 
 def wearer(template: Template, motion: SubjectMotion) -> Wearer:
@@ -102,57 +84,27 @@ def dress(
                 f"{wrong_again}). Usual causes are a motion that is too fast or a body that "
                 "intersects itself; raising garments.quality may help."
             )
-    result, share, deepest = _settle(who, result, pattern.faces, inner, clearance)
-    _demand_outside(spec, share[who.first :], deepest[who.first :], config.max_inside_share)
+    covers = [(garment.faces, vertices) for garment, vertices in inner]
+    result, contact = settle(who, pattern, result, covers, clearance)
+    _demand_outside(spec, contact, who.first, config.max_inside_share)
     dressed = Dressed(
         spec=spec,
         vertices=result[who.first :],
         rest=fitted.rest.astype(np.float32),
         faces=pattern.faces.astype(np.int32),
-        inside_share=share[who.first :],
-        deepest_mm=deepest[who.first :],
+        contact=contact,
         retried=retried,
         cpu_s=cpu_s,
     )
     return dressed, result
 
 
-def _settle(who: Wearer, result, faces, inner, clearance_m):
-    """Push the cloth outside the inner layers and the body in every frame of the clip; measure."""
-    result = result.copy()
-    share, deepest = np.zeros(len(result)), np.zeros(len(result))
-    bare = who.body[:, who.collider]
-    # Only what a garment covers at rest is checked for poking through it.
-    under_body = _covered(bare[0], result[0])
-    under = [_covered(vertices[0], result[0]) for _, vertices in inner]
-    borders = [border_edges(garment.faces) for garment, _ in inner]
-    for frame in range(who.first, len(result)):
-        body = Layer(bare[frame], who.collider_faces)
-        points = result[frame]
-        layers = [Layer(vertices[frame], garment.faces) for garment, vertices in inner]
-        for _ in range(2):
-            for layer, border, covered in zip(layers, borders, under, strict=True):
-                points = push_outside(
-                    points, faces, layer, border, covered, clearance_m, _REACH_M / 2
-                )
-            points = push_outside(points, faces, body, None, under_body, clearance_m, _REACH_M)
-        height = body.nearest(points, 0.3).height_m
-        result[frame] = points
-        share[frame] = (height < 0).mean()
-        deepest[frame] = 1000 * max(0.0, -height.min())
-    return result, share, deepest
-
-
-def _covered(vertices: np.ndarray, cloth: np.ndarray) -> np.ndarray:
-    """Indices of vertices that lie close to the garment at rest."""
-    return np.flatnonzero(cKDTree(cloth).query(vertices)[0] < 0.05)
-
-
-def _demand_outside(spec, share, deepest, limit: float) -> None:
+def _demand_outside(spec: GarmentSpec, contact: Contact, first: int, limit: float) -> None:
+    share = contact.inside_share
     if share.max() > limit:
         worst = int(share.argmax())
         raise SceneRejected(
             f"the {spec.kind} has {100 * share[worst]:.2f} % of its vertices inside the body in "
-            f"clip frame {worst} (deepest {deepest[worst]:.1f} mm; the limit, "
+            f"clip frame {worst - first} (deepest {contact.deepest_mm[worst]:.1f} mm; the limit, "
             f"garments.max_inside_share, is {100 * limit:.2f} %)."
         )

@@ -128,7 +128,8 @@ class Figure:
         soft = self.curve(soft)
         heel_up = (pitch + np.sqrt(pitch**2 + soft**2)) / 2
         heading = turn("y", self.curve(yaw))
-        ball = np.array([0.0, 0.0, np.hypot(*self.offset("left_foot")[[0, 2]])])
+        # Turning about the toe joint itself leaves the bent toes exactly where they are.
+        ball = np.array([0.0, self.ankle_up_m, 0.0]) + self.offset("left_foot") * [0.0, 1.0, 1.0]
         heel = np.array([0.0, 0.0, -HEEL_BEHIND_ANKLE * self.foot_m])
         ankle = np.array([0.0, self.ankle_up_m, 0.0])
         rolled = ball + transform(turn("x", heel_up), ankle - ball)
@@ -277,7 +278,7 @@ class Figure:
         """Turn forearm and wrist so that the hand comes as near as it can to an orientation.
 
         fingers, palm: (T, 3) or (3,) world directions of the fingers and out of the palm. Twist
-        beyond +-85 degrees and wrist bends beyond +-60 (side +-22) degrees are not done.
+        beyond +-85 degrees and wrist bends beyond +-72 (side +-22) degrees are not done.
         """
         sign = SIDES[side]
         shape = (len(self.t), 3)
@@ -298,7 +299,7 @@ class Figure:
                 [
                     np.zeros(len(twist)),
                     soft_clamp(rest[:, 1], np.radians(22)),
-                    soft_clamp(rest[:, 2], np.radians(60)),
+                    soft_clamp(rest[:, 2], np.radians(72)),
                 ],
                 -1,
             )

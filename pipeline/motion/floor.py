@@ -17,8 +17,9 @@ from .signals import drift, hold
 from .stance import Footing, sample_footing, stand
 
 # Height above the ground of joints that rest on it, in leg lengths.
-SEAT_HEIGHT = 0.175  # pelvis joint of a sitting body
-KNEE_HEIGHT = 0.075  # knee joint of a kneeling leg
+SEAT_HEIGHT = 0.156  # pelvis joint of a sitting body
+KNEE_HEIGHT = 0.072  # knee joint of someone sitting on the heels
+UPRIGHT_KNEE_HEIGHT = 0.061  # knee joint under an upright thigh
 INSTEP_HEIGHT = 0.06  # ankle joint of a foot lying on its instep
 
 
@@ -84,20 +85,20 @@ def pick_up(figure: Figure, rng: np.random.Generator) -> None:
     """Bending knees and back to take something from the ground."""
     phase = sample_phase(rng, figure.t, rng.uniform(3.4, 4.6))
     down = hold(phase, (0.0, 0.36), (0.52, 0.95))
-    sink = rng.uniform(0.24, 0.42)
+    sink = rng.uniform(0.18, 0.32)
     footing = sample_footing(rng, (0.14, 0.19))
     stand(
         figure, rng, footing, weight=drift(rng, figure.t, 0.08, 4.0), sink=sink * down,
-        back=0.15 * down, pitch=(0.95 - 0.4 * sink) * down, knee_out=0.2,
+        back=0.15 * down, pitch=(0.95 - 0.4 * sink) * down, knee_out=0.04,
     )  # fmt: skip
-    pose_trunk(figure, rng, (1.0 - 0.6 * sink) * down, 0.0, 0.15 * down)
-    hang_arm(figure, rng, "left", forward=0.55 * down, out=0.15 * down, bend=0.3 * down)
+    pose_trunk(figure, rng, (0.85 - 0.5 * sink) * down, -0.08 * down, -0.1 * down)
+    hang_arm(figure, rng, "left", forward=0.2 * down, out=0.5 * down, bend=0.4 * down)
     hang_arm(figure, rng, "right")
     before = figure.local.copy()
     reach, leg = figure.arm_m, figure.leg_m
-    target = figure.points(-0.05 * leg, 0.24 * reach, 0.36 * leg)
+    target = figure.points(-0.47 * leg, 0.42 * reach, 0.20 * leg)
     figure.reach_arm("right", target, np.array([0.9, 0.2, -0.4]), lift=-0.05, forward=0.2)
-    figure.aim_hand("right", figure.points(0.05, -1.0, 0.25), figure.points(0.5, -0.1, -0.8))
+    figure.aim_hand("right", figure.points(0.1, -1.0, 0.25), figure.points(0.6, 0.0, -0.6))
     set_hand(figure, "right", "open", "grip", hold(phase, (0.38, 0.46), (0.96, 0.999)))
     figure.mix_arm("right", before, down)
     pose_head(figure, rng, -0.25 * down, 0.0, look_deg=6.0)
@@ -109,20 +110,20 @@ def kneel(figure: Figure, rng: np.random.Generator) -> None:
     thigh, shin = figure.length("right_knee"), figure.length("right_ankle")
     lean = rng.uniform(0.02, 0.12)
     sway = drift(rng, figure.t, 0.004, 4.0)
-    height = KNEE_HEIGHT * leg + 0.985 * thigh - figure.offset("right_hip")[1]
+    height = UPRIGHT_KNEE_HEIGHT * leg + 0.985 * thigh - figure.offset("right_hip")[1]
     figure.pelvis[:] = figure.points(sway, height, sway)
     figure.set_pelvis(lean, drift(rng, figure.t, 0.02, 5.0), 0.0)
     hip = figure.position("right_hip")
-    toes = rng.uniform(1.15, 1.35)
+    toes = rng.uniform(1.0, 1.1)
     base = np.stack([hip[0, 0] - 0.02, 0.0, hip[0, 2] - 0.99 * shin])
     ankle, foot = figure.foot_ankle(np.tile(base, (len(figure.t), 1)), -0.05, toes)
     # Slide the foot so that the ankle, not the sole, is a shin's length behind the knee.
     knee_z = hip[0, 2] + np.sqrt(thigh**2 - (0.985 * thigh) ** 2)
-    drop = ankle[0, 1] - KNEE_HEIGHT * leg
+    drop = ankle[0, 1] - UPRIGHT_KNEE_HEIGHT * leg
     ankle[:, 2] = knee_z - np.sqrt(shin**2 - drop**2)
     figure.reach_leg("right", ankle, figure.points(-0.08, -0.2, 1.0))
     figure.set_foot("right", foot)
-    figure.local[:, JOINT["right_foot"]] = turn("x", np.full(len(figure.t), -0.9))
+    figure.local[:, JOINT["right_foot"]] = turn("x", np.full(len(figure.t), -toes))
     front = figure.points(
         0.15 * leg, 0.0, hip[0, 2] + rng.uniform(0.40, 0.50) * leg - 0.2 * figure.foot_m
     )
@@ -138,10 +139,15 @@ def rest_on_thigh(figure: Figure, rng: np.random.Generator, side: str, along: fl
     hip, knee = figure.position(f"{side}_hip"), figure.position(f"{side}_knee")
     up = transform(figure.rotation(f"{side}_hip"), figure.points(0.0, 0.0, 1.0))
     thigh = (knee - hip) / np.linalg.norm(knee - hip, axis=1, keepdims=True)
-    place = hip + along * (knee - hip) + 0.13 * figure.leg_m * up - 0.16 * figure.arm_m * thigh
+    place = (
+        hip
+        + along * (knee - hip)
+        + (0.175 - 0.03 * along) * figure.leg_m * up
+        - 0.16 * figure.arm_m * thigh
+    )
     figure.reach_arm(side, place, np.array([0.9, -0.3, -0.5]), forward=0.1)
-    figure.aim_hand(side, thigh - 0.1 * up, -up)
-    set_hand(figure, side, "relaxed", "flat", rng.uniform(0.1, 0.6))
+    figure.aim_hand(side, thigh - 0.05 * up, -up)
+    set_hand(figure, side, "relaxed", "flat", rng.uniform(0.4, 0.8))
 
 
 def kneel_sit(figure: Figure, rng: np.random.Generator) -> None:
@@ -181,7 +187,7 @@ def sit_cross_legged(figure: Figure, rng: np.random.Generator) -> None:
     leg = figure.leg_m
     _sit(figure, rng, rng.uniform(-0.15, 0.02))
     for side, sign, ahead in (("left", 1.0, 0.42), ("right", -1.0, 0.30)):
-        ankle = figure.points(-sign * 0.05 * leg, 0.075 * leg, ahead * leg)
+        ankle = figure.points(-sign * 0.05 * leg, 0.08 * leg, ahead * leg)
         figure.reach_leg(side, ankle, figure.points(sign, rng.uniform(0.25, 0.4), 0.25))
         figure.local[:, JOINT[f"{side}_ankle"]] = turn("x", np.full(len(figure.t), 0.35)) @ turn(
             "z", np.full(len(figure.t), -sign * 0.3)
@@ -190,7 +196,7 @@ def sit_cross_legged(figure: Figure, rng: np.random.Generator) -> None:
     lap = rng.uniform() < 0.4
     for side, sign in SIDES.items():
         if lap:
-            wrist = figure.points(sign * 0.14 * leg, 0.26 * leg, 0.30 * leg)
+            wrist = figure.points(sign * 0.14 * leg, 0.30 * leg, 0.35 * leg)
             figure.reach_arm(side, wrist, np.array([0.9, -0.3, -0.5]), forward=0.15)
             figure.aim_hand(side, figure.points(-sign, -0.25, 0.5), figure.points(0, -0.4, -1.0))
             set_hand(figure, side, "relaxed", "grip", rng.uniform(0.1, 0.6))
@@ -205,25 +211,28 @@ def sit_knees_up(figure: Figure, rng: np.random.Generator) -> None:
     _sit(figure, rng, rng.uniform(-0.35, -0.2))
     for side, sign in SIDES.items():
         base = figure.points(
-            sign * rng.uniform(0.11, 0.15) * leg, 0.0, rng.uniform(0.50, 0.56) * leg
+            sign * rng.uniform(0.11, 0.15) * leg, 0.0, rng.uniform(0.54, 0.60) * leg
         )
         ankle, foot = figure.foot_ankle(base, sign * 0.12, 0.0)
         figure.reach_leg(side, ankle, figure.points(sign * 0.06, 1.0, 0.4))
         figure.set_foot(side, foot)
     pose_trunk(figure, rng, rng.uniform(0.55, 0.75))
-    for side, sign, near in (("left", 1.0, 0.0), ("right", -1.0, 0.05)):
-        shin = 0.62 * figure.position(f"{side}_knee") + 0.38 * figure.position(f"{side}_ankle")
-        place = shin + figure.points(-sign * 0.03 * leg, near * leg, (0.125 + 0.5 * near) * leg)
-        figure.reach_arm(side, place, np.array([1.0, -0.5, -0.2]), forward=0.25)
-        figure.aim_hand(side, figure.points(-sign, -0.2, 0.15), figure.points(0, -0.2, -1))
-        set_hand(figure, side, "relaxed", "grip", rng.uniform(0.2, 0.7))
+    if rng.uniform() < 0.5:
+        lean_on_knees(figure, rng)
+    else:
+        for side, sign, near in (("left", 1.0, 0.0), ("right", -1.0, 0.05)):
+            shin = 0.62 * figure.position(f"{side}_knee") + 0.38 * figure.position(f"{side}_ankle")
+            place = shin + figure.points(-sign * 0.03 * leg, near * leg, (0.23 + 0.5 * near) * leg)
+            figure.reach_arm(side, place, np.array([1.0, -0.5, -0.2]), forward=0.25)
+            figure.aim_hand(side, figure.points(-sign, -0.2, 0.15), figure.points(0, -0.2, -1))
+            set_hand(figure, side, "relaxed", "grip", rng.uniform(0.2, 0.7))
     pose_head(figure, rng, -0.3, look_deg=20.0)
 
 
 def sit_lean_back(figure: Figure, rng: np.random.Generator) -> None:
     """Sitting on the ground, legs stretched out, leaning on the hands behind."""
     leg, reach = figure.leg_m, figure.arm_m
-    _sit(figure, rng, rng.uniform(-0.5, -0.35))
+    _sit(figure, rng, rng.uniform(-0.62, -0.5))
     bent = rng.uniform() < 0.5
     for side, sign in SIDES.items():
         far = 0.60 if bent and side == "right" else rng.uniform(0.93, 0.96)
@@ -235,11 +244,15 @@ def sit_lean_back(figure: Figure, rng: np.random.Generator) -> None:
             foot = turn("y", figure.curve(sign * 0.3)) @ turn("x", figure.curve(-1.15))
         figure.reach_leg(side, ankle, figure.points(sign * 0.1, 1.0, 0.2))
         figure.set_foot(side, foot)
-    pose_trunk(figure, rng, rng.uniform(0.1, 0.25))
+    pose_trunk(figure, rng, rng.uniform(0.05, 0.2))
     for side, sign in SIDES.items():
-        wrist = figure.points(
-            sign * rng.uniform(0.46, 0.56) * reach, 0.085 * reach, -rng.uniform(0.62, 0.72) * reach
-        )
+        # Almost straight arms: the hands are as far behind as their length and height allow.
+        figure.set_collar(side, 0.12, -0.15)
+        shoulder = figure.position(f"{side}_shoulder")[0]
+        height, aside = 0.13 * reach, rng.uniform(0.1, 0.25) * reach
+        level = (rng.uniform(0.94, 0.97) * reach) ** 2 - (shoulder[1] - height) ** 2 - aside**2
+        behind = np.sqrt(max(level, (0.25 * reach) ** 2))
+        wrist = figure.points(shoulder[0] + sign * aside, height, shoulder[2] - behind)
         figure.reach_arm(side, wrist, np.array([0.3, 0.0, -1.0]), lift=0.12, forward=-0.15)
         figure.aim_hand(side, figure.points(sign * 0.5, -0.05, -0.9), figure.points(0, -1.0, 0))
         set_hand(figure, side, "flat", "open", rng.uniform(0.2, 0.8))

@@ -151,7 +151,7 @@ def hands_on_hips(figure: Figure, rng: np.random.Generator) -> None:
     height, ahead = rng.uniform(0.10, 0.16), rng.uniform(0.0, 0.03)
     for side, sign in (("left", 1.0), ("right", -1.0)):
         place = figure.points(
-            sign * (figure.hip_half_m + 0.19 * figure.leg_m), height * figure.leg_m,
+            sign * (figure.hip_half_m + 0.215 * figure.leg_m), height * figure.leg_m,
             ahead * figure.leg_m,
         )  # fmt: skip
         wrist = figure.pelvis + transform(figure.local[:, 0], place)
@@ -169,7 +169,7 @@ def arms_crossed(figure: Figure, rng: np.random.Generator) -> None:
     """Forearms crossed in front of the lower chest."""
     _upright(figure, rng, flex=0.03)
     reach, height = figure.arm_m, rng.uniform(-0.48, -0.40)
-    for side, sign, above, depth in (("right", -1.0, 0.05, 0.60), ("left", 1.0, -0.05, 0.42)):
+    for side, sign, above, depth in (("right", -1.0, 0.06, 0.66), ("left", 1.0, -0.05, 0.49)):
         wrist = figure.from_torso(-sign * 0.16 * reach, (height + above) * reach, depth * reach)
         figure.reach_arm(side, wrist, np.array([0.8, -0.7, -0.1]), lift=0.05, forward=0.3)
         fingers = chest_direction(figure, -sign, 0.25 if side == "right" else -0.1, 0.0)
@@ -195,7 +195,7 @@ def phone_arm(figure: Figure, rng: np.random.Generator, side: str) -> None:
     """One hand beside the ear, as if holding a telephone."""
     sign, size = (1.0 if side == "left" else -1.0), _head_size(figure)
     turn_head = figure.rotation("head")
-    place = figure.points(sign * 1.22 * size, -0.42 * size, 0.42 * size)
+    place = figure.points(sign * 1.34 * size, -0.42 * size, 0.42 * size)
     wrist = figure.position("head") + transform(turn_head, place)
     figure.reach_arm(side, wrist, np.array([0.5, -0.85, 0.25]), lift=0.1, forward=0.15)
     fingers = transform(turn_head, figure.points(-0.12 * sign, 1.0, -0.28))

@@ -43,8 +43,8 @@ def solve_two_bone(
 
     upper, lower: (3,) rest offsets of the two bones, metres. hinge_axis: (3,) unit, rest frame;
     positive angles bend the limb. bend_range: (least, most) hinge angle, radians. target:
-    (T, 3) wanted offset from the first joint to the end joint, world. pole: (T, 3) direction in which the
-    middle joint should point, world. upper_chain: fractions of the full length at which the
+    (T, 3) wanted offset from the first joint to the end joint, world. pole: (T, 3) where the
+    middle joint should point. upper_chain: fractions of the full length at which the
     reach starts to saturate and where it ends.
     Returns world rotations of the upper bone (T, 3, 3) and hinge angles (T,). The end joint is
     exactly at `target` whenever its distance is within the saturation start and the bend range.

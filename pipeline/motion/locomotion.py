@@ -35,8 +35,8 @@ class Gait:
     push: float = 0.75  # heel up at push-off
     lift: float = 0.05  # foot clearance in swing
     bob: float = 0.018  # pelvis up and down, half amplitude
-    extension: float = 0.990  # most stretched stance leg
-    trail: float = 0.035  # footprints behind the pelvis at midstance
+    extension: float = 0.993  # most stretched stance leg
+    trail: float = 0.025  # footprints behind the pelvis at midstance
     lean: float = 0.04
     arm_swing: float = 0.42
     arm_back: float = 0.0  # mean upper arm behind the vertical
@@ -111,18 +111,18 @@ def _footfall(figure: Figure, gait: Gait, path: _Path, side: str, cycle: np.ndar
     d = gait.duty
     pitch = keys(
         part,
-        (0.0, 0.16 * d, 0.52 * d, d + 0.12 * (1 - d), d + 0.90 * (1 - d)),
+        (0.0, 0.16 * d, 0.52 * d, d + 0.18 * (1 - d), d + 0.92 * (1 - d)),
         np.array([-gait.strike, 0.0, 0.0, gait.push, -gait.strike * 1.1]),
     )
     return _Foot(
         base, yaw_here + go * (yaw_there - yaw_here), pitch,
-        1 - ease((swing - 0.02) / 0.4), 0.12 * np.sin(np.pi * swing) ** 2, part < gait.duty,
+        1 - ease(swing / 0.85), 0.12 * np.sin(np.pi * swing) ** 2, part < gait.duty,
     )  # fmt: skip
 
 
 def _swing_arms(figure: Figure, rng: np.random.Generator, gait: Gait, legs: dict) -> None:
     """Arms that swing against the legs, elbows bending more on the forward swing."""
-    out = rng.uniform(0.30, 0.40)
+    out = rng.uniform(0.32, 0.42)
     pace = rng.uniform(0.85, 1.15)
     for side in SIDES:
         ahead = -legs[side]
@@ -198,7 +198,7 @@ def walking_gait(figure: Figure, rng: np.random.Generator, froude: float, **more
         "width": rng.uniform(0.06, 0.10),
         "toe_out": rng.uniform(0.02, 0.20),
         "strike": 0.16 + 0.35 * np.sqrt(froude) * rng.uniform(0.8, 1.1),
-        "push": 0.45 + 0.6 * np.sqrt(froude),
+        "push": 0.55 + 0.85 * np.sqrt(froude),
         "bob": 0.012 + 0.04 * np.sqrt(froude),
         "lean": rng.normal(0.03, 0.02),
         "arm_swing": 0.15 + 0.6 * np.sqrt(froude) * rng.uniform(0.6, 1.2),
@@ -216,7 +216,7 @@ def walk(figure: Figure, rng: np.random.Generator) -> None:
 def walk_brisk(figure: Figure, rng: np.random.Generator) -> None:
     """A fast walk with strong arm swing."""
     gait = walking_gait(
-        figure, rng, rng.uniform(0.30, 0.42), arm_bend=rng.uniform(0.25, 0.7),
+        figure, rng, rng.uniform(0.30, 0.42), arm_bend=rng.uniform(0.15, 0.5),
         lean=rng.uniform(0.05, 0.10),
     )  # fmt: skip
     travel(figure, rng, gait, look_deg=9.0)
@@ -256,7 +256,7 @@ def side_step(figure: Figure, rng: np.random.Generator) -> None:
 
 def jog(figure: Figure, rng: np.random.Generator) -> None:
     """An easy run with a flight phase and bent arms."""
-    speed = froude_speed(figure, rng.uniform(0.50, 0.80))
+    speed = froude_speed(figure, rng.uniform(0.45, 0.70))
     cycle_s = 0.73 * np.sqrt(figure.leg_m / 0.81) * rng.uniform(0.97, 1.06)
     gait = Gait(
         forward=speed, cycle_s=cycle_s, duty=0.36, width=0.045, toe_out=rng.uniform(0.0, 0.12),
@@ -288,7 +288,7 @@ def march_in_place(figure: Figure, rng: np.random.Generator) -> None:
     """Walking on the spot with lifted knees, as in a warm-up."""
     gait = Gait(
         forward=0.0, cycle_s=rng.uniform(1.0, 1.3), duty=0.56, width=rng.uniform(0.09, 0.12),
-        strike=0.0, push=0.35, lift=rng.uniform(0.22, 0.32), bob=0.004, extension=0.98,
+        strike=0.0, push=0.35, lift=rng.uniform(0.22, 0.32), bob=0.004, extension=0.99,
         arm_swing=rng.uniform(0.35, 0.55), arm_bend=rng.uniform(0.7, 1.2), pelvis_turn=0.03,
     )  # fmt: skip
     travel(figure, rng, gait, wander=0.02)

@@ -63,7 +63,7 @@ def kick(figure: Figure, rng: np.random.Generator) -> None:
     )
     footing = Footing(
         width=0.08, ahead=0.04, toe_out=0.15, right_step=step,
-        right_heel_up=size * (0.95 * back - 0.25 * ahead),
+        right_heel_up=size * (0.95 * back + 0.25 * ahead),
     )  # fmt: skip
     raised = np.maximum(back, ahead)
     stand(

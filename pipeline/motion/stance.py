@@ -60,7 +60,7 @@ def stand(
         if side == "right" and footing.right_step is not None:
             bases[side] = bases[side] + leg * footing.right_step
         ankles[side] = figure.foot_ankle(
-            bases[side], sign * footing.toe_out, footing.heel_up(side), 0.1
+            bases[side], sign * footing.toe_out, footing.heel_up(side)
         )[0]
     figure.pelvis[:, 0] = (
         0.55 * footing.width * leg * weight + leg * figure.curve(across)
@@ -81,7 +81,7 @@ def stand(
         free = 0.10 * np.maximum(-sign * weight, 0)
         plant_knee = figure.curve(knee_out) - free
         figure.plant_foot(
-            side, bases[side], sign * footing.toe_out, footing.heel_up(side), soft=0.1,
+            side, bases[side], sign * footing.toe_out, footing.heel_up(side),
             knee_out=plant_knee, toe_flat=float(len(set(loaded)) == 2 or side == "left"),
         )  # fmt: skip
     return weight

@@ -37,10 +37,13 @@ def render_depth(
         # Cycles sees both sides of a face, so must this.
         material=with_gl.MetallicRoughnessMaterial(doubleSided=True),
     )
-    scene.add(with_gl.Mesh([primitive]))
+    node = scene.add(with_gl.Mesh([primitive]))
     camera = with_gl.IntrinsicsCamera(K[0, 0], K[1, 1], K[0, 2], K[1, 2], znear=near, zfar=far)
     scene.add(camera, pose=np.eye(4))
-    depth = _renderer(width, height).render(scene, flags=with_gl.RenderFlags.DEPTH_ONLY)
+    # SEG, not DEPTH_ONLY: pyrender draws into a multisampled buffer and keeps one sample's depth,
+    # which lies off the pixel centre (half a pixel of error); in SEG mode it turns that off.
+    flags = with_gl.RenderFlags.SEG
+    _, depth = _renderer(width, height).render(scene, flags, seg_node_map={node: (255, 255, 255)})
     return np.where(depth > 0, depth, np.inf).astype(np.float32)
 
 

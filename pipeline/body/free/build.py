@@ -126,8 +126,8 @@ def _learn(body: MakeHuman, fold, surface, people, vertices, joints, rngs) -> Le
     posedirs = correctives.learn_correctives(rngs[1], body, surface, fold)
     _say("placing expressions and landmarks")
     triangles = mesh.triangulate(surface, space.mean)
-    head = (weights[:, [JOINT_INDEX["head"], JOINT_INDEX["jaw"]]].sum(axis=1) > 0.5) & skin
-    finder = face.FaceFinder(body, surface, triangles, space.mean, head)
+    head, jaw = ((weights[:, JOINT_INDEX[j]] > 0.5) & skin for j in ("head", "jaw"))
+    finder = face.FaceFinder(body, surface, triangles, space.mean, head, jaw)
     found = mesh.landmark_vertices(body, surface, fold, space.mean, joints[adult].mean(axis=0))
     return Learned(
         surface=surface,

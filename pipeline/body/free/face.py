@@ -67,7 +67,7 @@ def expression_space(
 class FaceFinder:
     """Finds landmarks on the T-pose template.
 
-    vertices (V, 3); `triangles` of the skin and eyes; head (V,) bool: skin of head and jaw.
+    vertices (V, 3); `triangles` of the skin and eyes; head, jaw (V,) bool: skin those joints move.
     """
 
     def __init__(
@@ -77,8 +77,10 @@ class FaceFinder:
         triangles: Triangles,
         vertices: np.ndarray,
         head: np.ndarray,
+        jaw: np.ndarray,
     ):
-        self.vertices, self.faces, self.head = vertices, triangles.faces, head
+        self.vertices, self.faces = vertices, triangles.faces
+        self.head, self._jaw = head | jaw, jaw
         self._skin_faces = np.flatnonzero(surface.quad_part[triangles.quad] == 0)
         colour = _region_colours(body, surface)
         base = surface.renumbered
@@ -101,30 +103,41 @@ class FaceFinder:
         """Contour faces (79, 17) int64 and barycentric weights (79, 17, 3) float32.
 
         Row i: the outline of the face, right ear to left ear over the chin, with the head turned
-        by CONTOUR_YAWS_DEG[i]. A point is the face vertex furthest out in its direction.
+        by CONTOUR_YAWS_DEG[i]. A point is a face vertex far out in its direction.
         """
         eye = self.vertices[self._eye_rim].mean(axis=0)
         chin_y = self.vertices[self.head & (self.vertices[:, 2] > eye[2] - 0.02), 1].min()
-        # In front of the ears, which are no part of the outline.
+        # In front of the ears, above the underside of the chin, and no neck.
         ids = np.flatnonzero(
-            self.head
+            (self._jaw | (self.head & (self.vertices[:, 1] > self.vertices[self._lips, 1].mean())))
             & (self.vertices[:, 1] < eye[1])
-            & (self.vertices[:, 1] > chin_y - 0.005)
             & (self.vertices[:, 2] > eye[2] - 0.06)
+            & (self._vertex_normals()[:, 1] > -0.6)
         )
-        centre = np.array([0, 0.5 * (eye[1] + chin_y), self.vertices[ids, 2].mean()])
-        height = eye[1] - chin_y
+        height = 0.9 * (eye[1] - chin_y)
+        centre = np.array([0, chin_y + height, self.vertices[ids, 2].mean()])
         # Directions in the image plane: straight right, through straight down, to straight left.
         angle = np.linspace(np.pi, 2 * np.pi, CONTOUR_COUNT)
-        direction = np.stack([np.cos(angle), np.sin(angle)])
         rows = []
         for yaw in np.radians(-CONTOUR_YAWS_DEG):
             local = self.vertices[ids] - centre
             seen_x = np.cos(yaw) * local[:, 0] + np.sin(yaw) * local[:, 2]
-            seen = np.stack([seen_x / np.ptp(seen_x) * 2, local[:, 1] / height * 2], axis=1)
-            rows.append(ids[(seen @ direction).argmax(axis=0)])
+            seen = np.stack([seen_x / np.ptp(seen_x) * 2, local[:, 1] / height], axis=1)
+            off = np.arctan2(seen[:, 1], seen[:, 0])[:, None] - angle
+            off = np.abs((off + np.pi) % (2 * np.pi) - np.pi)
+            # Far out, but in its own direction: corners of the jaw must not attract every point.
+            score = np.linalg.norm(seen, axis=1)[:, None] - 2.0 * off
+            rows.append(ids[score.argmax(axis=0)])
         points = [_surface_points([self._vertex(v) for v in row]) for row in rows]
         return np.stack([p.face for p in points]), np.stack([p.weight for p in points])
+
+    def _vertex_normals(self) -> np.ndarray:
+        corners = self.vertices[self.faces]
+        face_normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        normal = np.zeros(self.vertices.shape)
+        for corner in range(3):
+            np.add.at(normal, self.faces[:, corner], face_normal)
+        return normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-20)
 
     def _vertex(self, index: int) -> tuple[int, np.ndarray]:
         face = int(np.flatnonzero((self.faces == index).any(axis=1))[0])
@@ -179,25 +192,23 @@ class FaceFinder:
         return [self._vertex(v) for v in (*right, *(left[k] for k in (3, 2, 1, 0, 5, 4)))]
 
     def _mouth(self):
-        outer = self._ring(self._lips, lambda x: np.abs(x) < 0.003, (-0.62, -0.25, 0, 0.25, 0.62))
-        inner = self._ring(self._mouth_rim, None, (-0.5, 0, 0.5))
+        outer = self._ring(self._lips, (-0.62, -0.25, 0, 0.25, 0.62))
+        inner = self._ring(self._mouth_rim, (-0.5, 0, 0.5))
         return [self._vertex(v) for v in (*outer, *inner)]
 
-    def _ring(self, ids: np.ndarray, window, shares: tuple) -> list[int]:
+    def _ring(self, ids: np.ndarray, shares: tuple) -> list[int]:
         """Right corner, upper points, left corner, lower points of a mouth loop."""
         points = self.vertices[ids]
         right, left = ids[points[:, 0].argmin()], ids[points[:, 0].argmax()]
         width = self.vertices[left, 0]
 
-        def at(share: float, upper: bool) -> int:
-            off = points[:, 0] - width * share
-            near = np.argsort(np.abs(off), kind="stable")[:4] if window is None else window(off)
-            choice = ids[near]
-            height = self.vertices[choice, 1]
-            return int(choice[height.argmax() if upper else height.argmin()])
+        def at(share: float, up: int) -> int:
+            # Outermost, but not at the price of leaving its place along the mouth.
+            score = up * points[:, 1] - 2 * np.abs(points[:, 0] - width * share)
+            return int(ids[score.argmax()])
 
-        upper = [at(s, True) for s in shares]
-        return [right, *upper, left, *(at(s, False) for s in shares[::-1])]
+        upper = [at(share, 1) for share in shares]
+        return [right, *upper, left, *(at(share, -1) for share in shares[::-1])]
 
 
 def _surface_points(points: list[tuple[int, np.ndarray]]) -> SurfacePoints:

@@ -1,7 +1,7 @@
 """A calibrated population of T-posed bodies, and the linear shape space learned from it.
 
 MakeHuman's raw sliders give odd populations, so statures are drawn from human statistics and the
-height slider is solved for. Ages run from toddlers to the old; the attributes of every body are
+height slider is solved for. Ages run from 3 to 85; the attributes of every body are
 kept, so that whoever draws a body from the table knows whom it depicts.
 """
 
@@ -109,10 +109,10 @@ class ShapeSpace:
 def sample_population(
     rng: np.random.Generator, body: MakeHuman, adults: int, children: int
 ) -> Population:
-    """Draw people of both genders. Children are 1.5 to 17 years old, adults 18 to 85."""
+    """Draw people of both genders. Children are 3 to 17 years old, adults 18 to 85."""
     count = adults + children
     child = np.arange(count) < children
-    child_years = rng.uniform(1.5, 17.0, count)
+    child_years = rng.uniform(3.0, 17.0, count)
     adult_years = ADULT_AGE + rng.beta(1.6, 2.4, count) * (85.0 - ADULT_AGE)
     years = np.where(child, child_years, adult_years)
     young = years < 13.0

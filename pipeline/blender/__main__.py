@@ -1,0 +1,35 @@
+"""The `render` stage: `python -m pipeline.blender job.json` pictures scenes and their ground truth."""
+
+from functools import cache
+from pathlib import Path
+
+from pipeline import assets
+from pipeline.blender.scene_render import Stage, render_scene
+from pipeline.blender.wardrobe import read_wardrobe
+from pipeline.body.modelfile import model_path, read_model_file
+from pipeline.contracts import SceneBodies
+from pipeline.jobs import Job, load_scene, run_scenes, stage_main
+
+
+def run(job: Job) -> None:
+    """Render every scene of a job that is not rendered yet."""
+    plan = job.plan
+    model = cache(lambda gender: read_model_file(model_path(plan.body_dir, gender)))
+
+    def produce(scene: int, folder: Path) -> None:
+        spec = load_scene(plan, scene)
+        bodies = SceneBodies.load(plan.scene_dir("bodies", scene) / "bodies.npz")
+        stage = Stage(
+            spec=spec,
+            bodies=bodies,
+            wardrobe=read_wardrobe(plan, spec, bodies),
+            models=[model(person.subject.gender) for person in spec.people],
+            hdri=assets.find_file("hdri", spec.light.hdri),
+        )
+        render_scene(stage, plan.config, folder)
+
+    run_scenes(job, produce)
+
+
+if __name__ == "__main__":
+    stage_main(run)

@@ -1,0 +1,56 @@
+"""Hair strands as Blender curves, and their material."""
+
+import bpy
+import numpy as np
+
+from pipeline.blender.nodes import bare_material
+from pipeline.blender.passes import PART_ATTRIBUTE
+from pipeline.blender.people import set_scalar
+from pipeline.conventions import PARTS
+
+COLOURS = {
+    "black": (0.013, 0.010, 0.009),
+    "brown": (0.070, 0.034, 0.017),
+    "auburn": (0.150, 0.046, 0.019),
+    "blond": (0.400, 0.255, 0.120),
+    "grey": (0.400, 0.390, 0.380),
+}
+_ROOT_RADIUS_M, _TIP_RADIUS_M = 0.00042, 0.00022
+
+
+def add_strands(name: str, strands: np.ndarray, instance: int) -> bpy.types.Object:
+    """Curve object from strands (N, S, 3) world m, labelled as hair of `instance`."""
+    count, points, _ = strands.shape
+    curves = bpy.data.hair_curves.new(name)
+    curves.add_curves([points] * count)
+    taper = np.linspace(_ROOT_RADIUS_M, _TIP_RADIUS_M, points)
+    set_scalar(curves, "radius", "POINT", np.tile(taper, count))
+    set_scalar(curves, PART_ATTRIBUTE, "CURVE", np.full(count, PARTS["hair"]))
+    thing = bpy.data.objects.new(name, curves)
+    thing.pass_index = instance
+    bpy.context.scene.collection.objects.link(thing)
+    move_strands(thing, strands)
+    return thing
+
+
+def move_strands(thing: bpy.types.Object, strands: np.ndarray) -> None:
+    """Replace all points of the strands (N, S, 3) world m."""
+    position = thing.data.attributes["position"]
+    position.data.foreach_set("vector", np.ascontiguousarray(strands, np.float32).ravel())
+    thing.data.update_tag()
+
+
+def hair_material(colour: np.ndarray, grey_share: float) -> bpy.types.Material:
+    """Hair of a linear RGB colour (3,), varying from strand to strand; grey_share 0..1 is white."""
+    material, graph, surface = bare_material("hair")
+    shader = graph.add("BsdfHairPrincipled", parametrization="COLOR")
+    strand = graph.add("HairInfo").outputs["Random"]
+    tone = graph.ramp(strand, [(0.0, colour * 0.75), (0.5, colour), (1.0, colour * 1.3 + 0.004)])
+    if grey_share > 0:
+        white = graph.math("LESS_THAN", strand, grey_share)
+        tone = graph.mix(white, tone, (0.52, 0.51, 0.50))
+    graph.set(shader, "Color", tone)
+    graph.set(shader, "Roughness", 0.38)
+    graph.set(shader, "Radial Roughness", 0.45)
+    graph.tree.links.new(shader.outputs[0], surface)
+    return material

@@ -1,0 +1,50 @@
+"""Auditions: a cast member is the first of a few candidates whose clothes could be simulated.
+
+The result is one small file per member, so that scenes are composed of people who can be dressed
+and nobody's failed simulation costs a scene. Failed candidates are listed in the dataset.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline.compose.casting import sample_subject
+from pipeline.compose.population import Population
+from pipeline.jobs import Job, rejection
+from pipeline.scene import SubjectSpec
+from pipeline.stages import Plan
+from pipeline.storage import read_json, write_json
+
+MAX_ATTEMPTS = 4
+
+
+def member_file(plan: Plan, index: int) -> Path:
+    """Where the outcome of an audition is kept."""
+    return plan.stage_dir("cast") / f"member_{index:04d}.json"
+
+
+def audition(plan: Plan, index: int, run: Callable[[Job, str], None]) -> None:
+    """Pose and dress candidates for one part until one succeeds; writes the member's file.
+
+    `run(job, label)` runs a stage process.
+    """
+    population = Population(plan.config, plan.body_dir)
+    failed: list[dict] = []
+    for attempt in range(MAX_ATTEMPTS):
+        subject = sample_subject(plan.config, population, plan.seed, index, attempt)
+        for stage in ("pose", "dress"):
+            if not plan.subject_dir(stage, subject).exists():
+                run(Job(stage, plan, subjects=(subject,)), f"{stage}_{subject.subject}")
+        reason = rejection(plan.subject_dir("dress", subject))
+        if reason is None:
+            break
+        failed.append({**reason, "subject": subject.model_dump(mode="json")})
+    else:
+        subject = None
+    record = {"subject": subject.model_dump(mode="json") if subject else None, "failed": failed}
+    write_json(member_file(plan, index), record)
+
+
+def load_member(plan: Plan, index: int) -> SubjectSpec | None:
+    """The subject that got the part, or None when every candidate failed."""
+    subject = read_json(member_file(plan, index))["subject"]
+    return SubjectSpec.model_validate(subject) if subject else None

@@ -1,0 +1,183 @@
+"""After the simulation: cloth out of the body and outside the inner layers, and how well that went.
+
+Body parts press against one another (arm on chest, thigh on thigh), so each vertex is judged against
+the part it clothes: a shirt's side is kept off the trunk, never dragged to the far side of the arm.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from pipeline.garments.contact import Layer, border_edges, push_outside
+from pipeline.garments.patterns import Pattern, Template
+from pipeline.garments.surface import compact
+
+_REACH_M = 0.04
+"""Deepest contact that is pushed out; anything deeper is another part of the body."""
+
+_LIMBS = {
+    "left arm": ("left_shoulder", "left_elbow", "left_wrist"),
+    "right arm": ("right_shoulder", "right_elbow", "right_wrist"),
+    "left leg": ("left_hip", "left_knee", "left_ankle", "left_foot"),
+    "right leg": ("right_hip", "right_knee", "right_ankle", "right_foot"),
+}
+_FOREIGN = {
+    "left arm": (),
+    "right arm": (),
+    "left leg": ("right leg", "left arm", "right arm"),
+    "right leg": ("left leg", "left arm", "right arm"),
+    "trunk": ("left arm", "right arm"),
+}
+"""Limbs that do not count as the same part; an arm counts alone."""
+
+
+@dataclass(frozen=True)
+class Wearer:
+    """A body over T-pose, ease-in and clip. body: (F, V, 3), row 0 is the T-pose. first: row of the
+    clip's first frame. collider: (C,) vertex indices, collider_faces: faces among them."""
+
+    template: Template
+    body: np.ndarray
+    first: int
+    collider: np.ndarray
+    collider_faces: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One body part and the cloth over it. vertices: indices into the body; faces among them;
+    covered: those under the cloth; mine: cloth vertices; cloth_faces: cloth triangles over it."""
+
+    vertices: np.ndarray
+    faces: np.ndarray
+    covered: np.ndarray
+    mine: np.ndarray
+    cloth_faces: np.ndarray
+
+
+@dataclass(frozen=True)
+class Contact:
+    """Per frame (F,): share of vertices inside the body, the deepest of them in mm, and the share
+    pinched where the body touches itself and leaves cloth no room."""
+
+    inside_share: np.ndarray
+    deepest_mm: np.ndarray
+    pinched_share: np.ndarray
+
+
+def settle(
+    who: Wearer,
+    pattern: Pattern,
+    result: np.ndarray,
+    inner: list[tuple[np.ndarray, np.ndarray]],
+    clearance_m: float,
+) -> tuple[np.ndarray, Contact]:
+    """Push cloth (F, N, 3) outside the inner layers and the body in every frame of the clip.
+
+    inner: (faces, vertices (F, n, 3)) of each garment underneath. Returns the cloth and the record
+    of what could not be helped.
+    """
+    result = result.copy()
+    share, deepest, pinched = np.zeros((3, len(result)))
+    parts = _parts(who, pattern, result[0])
+    group = _cloth_groups(who.template, pattern)
+    trunk = np.flatnonzero((group != "left arm") & (group != "right arm"))
+    trunk_faces = pattern.faces[np.isin(pattern.faces, trunk).all(axis=1)]
+    borders = [border_edges(faces) for faces, _ in inner]
+    under = [_covered(vertices[0], result[0]) for _, vertices in inner]
+    for frame in range(who.first, len(result)):
+        body = who.body[frame].astype(np.float64)
+        layers = [Layer(vertices[frame], faces) for faces, vertices in inner]
+        skins = [Layer(body[part.vertices], part.faces) for part in parts]
+        points = result[frame].astype(np.float64)
+        for _ in range(2):
+            for layer, border, covered in zip(layers, borders, under, strict=True):
+                points = push_outside(
+                    points, trunk_faces, layer, border, covered, trunk, clearance_m, _REACH_M / 2
+                )
+            for skin, part in zip(skins, parts, strict=True):
+                points = push_outside(
+                    points,
+                    part.cloth_faces,
+                    skin,
+                    None,
+                    part.covered,
+                    part.mine,
+                    clearance_m,
+                    _REACH_M,
+                )
+        whole = Layer(body[who.collider], who.collider_faces)
+        points, depth_m, squeezed = _tuck(whole, skins, parts, points, clearance_m)
+        result[frame] = points
+        share[frame] = (depth_m > 0).mean()
+        deepest[frame] = 1000 * depth_m.max()
+        pinched[frame] = squeezed.mean()
+    return result, Contact(share, deepest, pinched)
+
+
+def _tuck(whole: Layer, skins, parts, points, clearance_m):
+    """Take cloth that is inside another part back to its own skin, where there is room.
+
+    Returns the points, how deep each is inside the body (N,) m, and which are pinched (N,): their
+    own skin is itself inside or against another part, so no place for them exists.
+    """
+    depth = np.maximum(-whole.nearest(points, 0.3).height_m, 0)
+    pinched = np.zeros(len(points), bool)
+    for skin, part in zip(skins, parts, strict=True):
+        inside = part.mine[depth[part.mine] > 0]
+        if not len(inside):
+            continue
+        own = skin.nearest(points[inside], 0.3)
+        tight = own.point + own.normal * clearance_m
+        room = whole.nearest(tight, 0.3).height_m > 0
+        points[inside[room]] = tight[room]
+        outside_own = own.height_m >= 0
+        pinched[inside[~room & outside_own]] = True
+        depth[inside[room | outside_own]] = 0
+    return points, depth, pinched
+
+
+def _limb_weights(template: Template) -> dict[str, np.ndarray]:
+    return {limb: template.weight(*joints) for limb, joints in _LIMBS.items()}
+
+
+def _cloth_groups(template: Template, pattern: Pattern) -> np.ndarray:
+    """The part (N,) that each cloth vertex clothes; the hanging tube counts as trunk."""
+    limbs = _limb_weights(template)
+    weights = np.stack([pattern.binding @ weight for weight in limbs.values()])
+    names = np.array([*limbs])
+    bound = np.where(weights.max(axis=0) > 0.5, names[weights.argmax(axis=0)], "trunk")
+    return np.concatenate([bound, np.repeat("trunk", pattern.count - pattern.bound_count)])
+
+
+def _parts(who: Wearer, pattern: Pattern, cloth_rest: np.ndarray) -> list[_Part]:
+    limbs = _limb_weights(who.template)
+    group = _cloth_groups(who.template, pattern)
+    near = np.zeros(len(who.body[0]), bool)
+    near[_covered(who.body[0], cloth_rest)] = True
+    touchable = np.zeros(len(near), bool)
+    touchable[who.collider] = True
+    parts = []
+    for name in (*_LIMBS, "trunk"):
+        mine = np.flatnonzero(group == name)
+        if not len(mine):
+            continue
+        if "arm" in name:
+            belongs, core = limbs[name] > 0.1, limbs[name] > 0.5
+        else:
+            belongs = ~np.any([limbs[other] > 0.9 for other in _FOREIGN[name]], axis=0)
+            core = ~np.any([limbs[other] > 0.5 for other in _FOREIGN[name]], axis=0)
+            if name == "trunk":
+                core &= ~np.any([limbs[leg] > 0.5 for leg in ("left leg", "right leg")], axis=0)
+        faces = who.template.faces
+        used, local = compact(faces[(belongs & touchable)[faces].all(axis=1)])
+        covered = np.flatnonzero((near & core)[used])
+        over = np.isin(pattern.faces, mine).any(axis=1)
+        parts.append(_Part(used, local, covered, mine, pattern.faces[over]))
+    return parts
+
+
+def _covered(vertices: np.ndarray, cloth: np.ndarray) -> np.ndarray:
+    """Indices of vertices that lie close to the garment at rest."""
+    return np.flatnonzero(cKDTree(cloth).query(vertices)[0] < 0.05)

@@ -1,0 +1,62 @@
+"""index.parquet: one row per person per image, to search and weigh a dataset without opening tars."""
+
+import io
+from pathlib import Path
+
+from pipeline.shards.read import read_samples
+from pipeline.storage import write_bytes
+
+_PERSON = (
+    *("person", "subject", "gender", "sex", "age_years", "stature_m", "motion", "action"),
+    *("garments", "hair", "skin_tone", "distance_m", "yaw_deg", "occlusion", "truncation"),
+    *("mask_area_px", "visible_joints", "drift_mean_px", "drift_p90_px", "boundary_ratio"),
+)
+_CAMERA = ("width", "height", "vfov_deg", "hfov_deg", "pitch_deg", "roll_deg")
+_RERENDER = ("backend", "model", "steps", "steps_run", "decision")
+
+
+def index_rows(tars: list[Path]) -> list[dict]:
+    """Rows of the index, in the order of the tars."""
+    rows = []
+    for tar in tars:
+        for sample in read_samples(tar, only=("json",)):
+            facts = sample.json()
+            rows += [_row(tar.name, facts, person) for person in facts["people"]]
+    return rows
+
+
+def _row(shard: str, facts: dict, person: dict) -> dict:
+    rerender = facts["rerender"]
+    return {
+        "shard": shard,
+        "key": facts["key"],
+        "scene": facts["scene"],
+        "frame": facts["frame"],
+        **{name: person[name] for name in _PERSON},
+        **{f"box_{n}": v for n, v in zip(("x0", "y0", "x1", "y1"), person["box_modal"], strict=True)},
+        "people_count": facts["people_count"],
+        **{name: facts["camera"][name] for name in _CAMERA},
+        "eye_height_m": facts["camera"]["eye_m"][2],
+        "hdri": facts["light"]["hdri"],
+        **{f"audit_{name}": value for name, value in facts["audit"].items()},
+        **{name: rerender[name] for name in _RERENDER},
+        **{f"level_{region}": level for region, level in rerender["levels"].items()},
+        "image_drift_mean_px": rerender["drift_mean_px"],
+    }
+
+
+def write_index(path: Path, rows: list[dict]) -> None:
+    """Write the rows as Parquet; the bytes depend on the rows only."""
+    import pyarrow
+    import pyarrow.parquet
+
+    buffer = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), buffer, compression="zstd")
+    write_bytes(path, buffer.getvalue())
+
+
+def read_index(path: Path) -> list[dict]:
+    """Rows of an index.parquet."""
+    import pyarrow.parquet
+
+    return pyarrow.parquet.read_table(path).to_pylist()

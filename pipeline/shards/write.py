@@ -1,0 +1,165 @@
+"""Scenes into one WebDataset tar: the same scenes give the same bytes.
+
+Extensions are chosen so that plain `webdataset` and Hugging Face `datasets` decode every member
+without custom code: .npy for exact depth and normals, 8-bit PNG for ids (a 16-bit PNG is clipped
+by webdataset's PIL decoder).
+"""
+
+import io
+import tarfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from pipeline.contracts import RenderPasses, SceneBodies
+from pipeline.conventions import transform
+from pipeline.errors import GenbError
+from pipeline.jobs import load_scene, rejection
+from pipeline.scene import SceneSpec, frame_name
+from pipeline.shards.records import checksum_path, record_path, shard_path
+from pipeline.shards.sample import sample_json
+from pipeline.stages import Plan
+from pipeline.storage import (
+    atomic_file,
+    canonical_json,
+    npz_bytes,
+    read_json,
+    read_npz,
+    sha256_file,
+    write_bytes,
+    write_json,
+)
+from pipeline.truth.dense import dense_indices, dense_labels
+from pipeline.truth.frame import body_models
+
+
+def write_shard(plan: Plan, index: int, scenes: list[int], path: Path) -> dict:
+    """Write the tar of `scenes` to `path`; returns {'samples': [keys], 'rejected': [...]}.
+
+    Rejected scenes are left out of the tar and listed with stage and reason.
+    """
+    samples, rejected = [], []
+    with (
+        atomic_file(path) as partial,
+        tarfile.open(partial, "w", format=tarfile.USTAR_FORMAT) as tar,
+    ):
+        for scene in sorted(scenes):
+            reason = rejection(plan.scene_dir("rerender", scene))
+            if reason:
+                rejected.append({"scene": scene, **reason})
+                continue
+            for key, members in _samples(plan, scene, index):
+                samples.append(key)
+                for extension in sorted(members):
+                    _add(tar, f"{key}.{extension}", members[extension])
+    return {"samples": samples, "rejected": rejected}
+
+
+def publish_shard(plan: Plan, index: int, scenes: list[int]) -> dict:
+    """Write a shard, its checksum file and, last, its completion record; returns the record."""
+    tar, record = shard_path(plan, index), record_path(plan, index)
+    # Without its checksum a shard counts as incomplete, so a kill between the steps is seen.
+    for stale in (record, checksum_path(tar)):
+        stale.unlink(missing_ok=True)
+    content = write_shard(plan, index, scenes, tar)
+    digest = sha256_file(tar)
+    write_bytes(checksum_path(tar), f"{digest}  {tar.name}\n".encode())
+    content |= {
+        "shard": tar.name,
+        "scenes": sorted(scenes),
+        "sha256": digest,
+        "bytes": tar.stat().st_size,
+        "fingerprint": plan.key("shards"),
+    }
+    write_json(record, content)
+    return content
+
+
+def sample_key(scene: int, frame: int) -> str:
+    """Key of a sample: SSSSSS_FFFF."""
+    return f"{scene:06d}_{frame:04d}"
+
+
+def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+    info = tarfile.TarInfo(name)
+    info.size, info.mode = len(data), 0o644
+    tar.addfile(info, io.BytesIO(data))
+
+
+def _samples(plan: Plan, scene: int, shard: int):
+    """Yield (key, {extension: bytes}) of every frame of a scene."""
+    spec = load_scene(plan, scene)
+    bodies = SceneBodies.load(plan.scene_dir("bodies", scene) / "bodies.npz")
+    # One set of vertex numbers for everybody: all genders share one topology.
+    indices = dense_indices(body_models(plan, spec)[0], plan.config.shards.dense_keypoints)
+    for frame in range(spec.frames):
+        yield sample_key(scene, frame), _members(plan, spec, bodies, frame, shard, indices)
+
+
+def _members(plan, spec: SceneSpec, bodies, frame: int, shard: int, indices) -> dict[str, bytes]:
+    name, folder = frame_name(frame), {s: plan.scene_dir(s, spec.scene) for s in _SOURCES}
+    passes = RenderPasses.load(folder["render"] / f"{name}.npz")
+    labels = read_npz(folder["truth"] / f"{name}.npz")
+    vertices_cam = transform(labels["T_cam_world"], bodies.vertices[frame])
+    labels |= dense_labels(vertices_cam, labels["K"], indices)
+    facts = sample_json(
+        sample_key(spec.scene, frame),
+        shard_path(plan, shard).name,
+        read_json(folder["truth"] / f"{name}.json"),
+        read_json(folder["rerender"] / f"{name}.json"),
+    )
+    members = {
+        "rgb.jpg": _jpeg(folder["rerender"] / f"{name}.png", plan.config.shards.jpeg_quality),
+        "cg.png": png_bytes(_picture(folder["render"] / f"{name}.png")),
+        "mask.png": png_bytes(_ids(passes.instance, spec)),
+        "part.png": png_bytes(passes.part),
+        "json": canonical_json(facts).encode(),
+        "npz": npz_bytes(labels),
+    }
+    if plan.config.shards.geometry:
+        members["depth.npy"] = _npy(passes.depth)
+        members["normal.npy"] = _npy(passes.normal)
+    return members
+
+
+_SOURCES = ("render", "truth", "rerender")
+
+
+def _picture(path: Path) -> np.ndarray:
+    try:
+        return np.asarray(Image.open(path).convert("RGB"))
+    except (OSError, SyntaxError) as error:
+        raise GenbError(
+            f"{path} is missing or is not an image ({error}). Delete its folder and run the same "
+            "command again to make it anew."
+        ) from error
+
+
+def _jpeg(path: Path, quality: int) -> bytes:
+    buffer = io.BytesIO()
+    # 4:4:4: chroma subsampling would smear colours across the silhouettes that the masks mark.
+    Image.fromarray(_picture(path)).save(buffer, "JPEG", quality=quality, subsampling=0)
+    return buffer.getvalue()
+
+
+def png_bytes(pixels: np.ndarray) -> bytes:
+    """PNG of (H, W) or (H, W, 3) uint8, without metadata."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", compress_level=6)
+    return buffer.getvalue()
+
+
+def _ids(instance: np.ndarray, spec: SceneSpec) -> np.ndarray:
+    if instance.max() > 255:
+        raise GenbError(
+            f"scene {spec.scene} has an instance id of {instance.max()}; masks are 8-bit. Use at "
+            "most 255 people per image."
+        )
+    return instance.astype(np.uint8)
+
+
+def _npy(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)
+    return buffer.getvalue()
