@@ -1,11 +1,14 @@
 """The main job: `luigi --module tasks BuildGenB --scenes 100`."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import luigi
-from pipeline.shards.finish import dataset_complete, finish_dataset
 
 from pipeline.errors import GenbError
+from pipeline.preflight import check_before_start
+from pipeline.shards.finish import dataset_complete, finish_dataset
 from tasks.dataset import DatasetTask, absolute
 from tasks.progress import mark_start
 from tasks.scenes import WriteShard
@@ -22,12 +25,8 @@ class BuildGenB(DatasetTask):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.out = absolute(self.out)
-        try:
+        with _one_line_errors():
             self._check_arguments()
-        except GenbError as error:
-            # Before any scheduling, so the user reads one line and not luigi's traceback.
-            print(f"ERROR: {error}", file=sys.stderr, flush=True)
-            raise SystemExit(2) from error
 
     def _check_arguments(self) -> None:
         if self.scenes < 1:
@@ -38,7 +37,9 @@ class BuildGenB(DatasetTask):
         self.plan.key("shards")
 
     def requires(self) -> list[luigi.Task]:
-        mark_start(self.plan, self.scenes)
+        if mark_start(self.plan, self.scenes):
+            with _one_line_errors():
+                check_before_start(self.plan, self.scenes)
         per_shard = self.plan.config.shards.scenes_per_shard
         return [
             self.sibling(WriteShard, first=first, last=min(first + per_shard, self.scenes) - 1)
@@ -50,3 +51,13 @@ class BuildGenB(DatasetTask):
 
     def run(self) -> None:
         print(finish_dataset(self.plan, range(self.scenes)), flush=True)
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """Before anything is scheduled the user reads a plain message, not luigi's traceback."""
+    try:
+        yield
+    except GenbError as error:
+        print(f"ERROR: {error}", file=sys.stderr, flush=True)
+        raise SystemExit(2) from error

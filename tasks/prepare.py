@@ -1,4 +1,4 @@
-"""What must be in place before the first scene: checked assets, the body model, the cast."""
+"""What must be in place before the first scene: the body model and the cast."""
 
 import luigi
 
@@ -7,40 +7,15 @@ from pipeline.compose.audition import audition, member_file
 from pipeline.compose.casting import cast_of_scenes, sample_subject
 from pipeline.compose.population import Population
 from pipeline.jobs import Job
-from pipeline.preflight import build_body, check_before_start
+from pipeline.preflight import build_body
 from pipeline.scene import SubjectSpec
 from tasks.dataset import DatasetTask
-from tasks.progress import run_id
-
-
-class Preflight(DatasetTask):
-    """Everything that can be found wrong before the first expensive minute.
-
-    Done once per run, not once per dataset: an asset may have gone since the last run. Every task
-    that works requires it.
-    """
-
-    priority = 110
-
-    def output(self) -> luigi.LocalTarget:
-        return luigi.LocalTarget(str(self.plan.out / "work" / f"preflight-{run_id()}"))
-
-    def run(self) -> None:
-        check_before_start(self.plan, self.scenes)
-        folder = self.plan.out / "work"
-        folder.mkdir(exist_ok=True)
-        for earlier in folder.glob("preflight-*"):
-            earlier.unlink()
-        (folder / f"preflight-{run_id()}").write_text("")
 
 
 class BodyModel(DatasetTask):
     """The body model files; the free body is generated once per machine and cached."""
 
     priority = 100
-
-    def requires(self) -> luigi.Task:
-        return self.sibling(Preflight)
 
     def output(self) -> luigi.LocalTarget:
         folder = assets.body_dir(self.plan.config)
@@ -56,8 +31,8 @@ class PoseCast(DatasetTask):
 
     priority = 90
 
-    def requires(self) -> list[luigi.Task]:
-        return [self.sibling(Preflight), self.sibling(BodyModel)]
+    def requires(self) -> luigi.Task:
+        return self.sibling(BodyModel)
 
     def _subjects(self) -> list[SubjectSpec]:
         population = Population(self.plan.config, self.plan.body_dir)
@@ -65,7 +40,7 @@ class PoseCast(DatasetTask):
         return [sample_subject(self.plan.config, population, self.seed, i) for i in indices]
 
     def complete(self) -> bool:
-        if not self.sibling(BodyModel).complete():
+        if not self.requires().complete():
             return False
         return all(self.plan.subject_dir("pose", s).exists() for s in self._subjects())
 
@@ -79,8 +54,8 @@ class CastMember(DatasetTask):
     index = luigi.IntParameter()
     priority = 80
 
-    def requires(self) -> list[luigi.Task]:
-        return [self.sibling(Preflight), self.sibling(PoseCast)]
+    def requires(self) -> luigi.Task:
+        return self.sibling(PoseCast)
 
     def output(self) -> luigi.LocalTarget:
         return luigi.LocalTarget(str(member_file(self.plan, self.index)))

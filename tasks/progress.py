@@ -9,16 +9,16 @@ STARTED = "GENB_RUN_STARTED"
 _DONE_BEFORE = "GENB_SCENES_BEFORE"
 
 
-def mark_start(plan: Plan, scenes: int) -> None:
-    """Remember when this run began and what was already there (inherited by worker processes)."""
-    if STARTED not in os.environ:
-        os.environ[STARTED] = repr(time.time())
-        os.environ[_DONE_BEFORE] = str(_share_done(plan, scenes))
+def mark_start(plan: Plan, scenes: int) -> bool:
+    """Remember when this run began and what was already there (inherited by worker processes).
 
-
-def run_id() -> str:
-    """Identity of this run, the same in all its worker processes."""
-    return os.environ.setdefault(STARTED, repr(time.time())).replace(".", "-")
+    True for the first call of a run.
+    """
+    if STARTED in os.environ:
+        return False
+    os.environ[STARTED] = repr(time.time())
+    os.environ[_DONE_BEFORE] = str(_share_done(plan, scenes))
+    return True
 
 
 def report_line(plan: Plan, scenes: int, line: str) -> None:

@@ -6,7 +6,7 @@ from pipeline.compose.casting import cast_of_scenes
 from pipeline.jobs import Job
 from pipeline.shards.records import shard_complete
 from tasks.dataset import DatasetTask
-from tasks.prepare import CastMember, Preflight
+from tasks.prepare import CastMember
 
 
 class SceneBlock(DatasetTask):
@@ -21,9 +21,9 @@ class SceneBlock(DatasetTask):
         """Scene numbers of this block."""
         return range(self.first, self.last + 1)
 
-    def after(self, task: type["SceneBlock"]) -> list[luigi.Task]:
-        """Requirements: this run's preflight, and another stage over the same scenes."""
-        return [self.sibling(Preflight), self.sibling(task, first=self.first, last=self.last)]
+    def same_block(self, task: type["SceneBlock"]) -> "SceneBlock":
+        """The task of another stage over the same scenes."""
+        return self.sibling(task, first=self.first, last=self.last)
 
     def complete(self) -> bool:
         return all(self.plan.scene_dir(self.stage, scene).exists() for scene in self.block)
@@ -41,8 +41,7 @@ class ComposeScenes(SceneBlock):
 
     def requires(self) -> list[luigi.Task]:
         cast = cast_of_scenes(self.plan.config, self.seed, self.block)
-        members = [self.sibling(CastMember, index=index) for index in cast]
-        return [self.sibling(Preflight), *members]
+        return [self.sibling(CastMember, index=index) for index in cast]
 
 
 class PlaceBodies(SceneBlock):
@@ -51,8 +50,8 @@ class PlaceBodies(SceneBlock):
     stage = "bodies"
     priority = 70
 
-    def requires(self) -> list[luigi.Task]:
-        return self.after(ComposeScenes)
+    def requires(self) -> luigi.Task:
+        return self.same_block(ComposeScenes)
 
 
 class RenderScenes(SceneBlock):
@@ -62,8 +61,8 @@ class RenderScenes(SceneBlock):
     priority = 50
     resources = {"genb_render": 1}
 
-    def requires(self) -> list[luigi.Task]:
-        return self.after(PlaceBodies)
+    def requires(self) -> luigi.Task:
+        return self.same_block(PlaceBodies)
 
 
 class LabelScenes(SceneBlock):
@@ -72,8 +71,8 @@ class LabelScenes(SceneBlock):
     stage = "truth"
     priority = 60
 
-    def requires(self) -> list[luigi.Task]:
-        return self.after(RenderScenes)
+    def requires(self) -> luigi.Task:
+        return self.same_block(RenderScenes)
 
 
 class RerenderScenes(SceneBlock):
@@ -83,8 +82,8 @@ class RerenderScenes(SceneBlock):
     priority = 65
     resources = {"gpu": 1}
 
-    def requires(self) -> list[luigi.Task]:
-        return self.after(LabelScenes)
+    def requires(self) -> luigi.Task:
+        return self.same_block(LabelScenes)
 
 
 class WriteShard(SceneBlock):
@@ -93,8 +92,8 @@ class WriteShard(SceneBlock):
     stage = "shards"
     priority = 75
 
-    def requires(self) -> list[luigi.Task]:
-        return self.after(RerenderScenes)
+    def requires(self) -> luigi.Task:
+        return self.same_block(RerenderScenes)
 
     def complete(self) -> bool:
         return shard_complete(self.plan, self.first // self._per_shard, list(self.block))

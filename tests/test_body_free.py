@@ -216,7 +216,8 @@ def test_face_landmarks_follow_the_usual_order(model):
     for eye in (right_eye, left_eye):
         assert eye[1:3, 1].min() > eye[4:6, 1].max(), "upper lid above lower lid"
     mouth = marks[31:]
-    assert mouth[0, 0] == mouth[:, 0].min() and mouth[6, 0] == mouth[:, 0].max()
+    assert mouth[0, 0] == mouth[:12, 0].min() and mouth[6, 0] == mouth[:12, 0].max()
+    assert abs(mouth[12, 0] - mouth[0, 0]) < 0.002 and abs(mouth[16, 0] - mouth[6, 0]) < 0.002
     assert (np.diff(mouth[:7, 0]) > 0).all() and (np.diff(mouth[6:12, 0]) < 0).all()
     assert mouth[2:5, 1].min() > mouth[8:11, 1].max() + 0.008, "lips have a height"
 

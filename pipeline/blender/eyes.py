@@ -28,12 +28,12 @@ def eye_material(iris: str) -> bpy.types.Material:
     rings = graph.ramp(
         radius,
         [
-            (0.15, (0.004, 0.004, 0.004)),
-            (0.18, colour * 0.75),
-            (0.28, colour * 1.25),
-            (0.41, colour * 0.55),
-            (0.455, colour * 0.22),
-            (0.50, sclera),
+            (0.145, (0.004, 0.004, 0.004)),
+            (0.165, colour * 0.75),
+            (0.26, colour * 1.25),
+            (0.365, colour * 0.55),
+            (0.405, colour * 0.22),
+            (0.445, sclera),
             (0.95, np.array(sclera) * [0.9, 0.72, 0.68]),
         ],
     )

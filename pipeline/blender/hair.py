@@ -6,26 +6,28 @@ import numpy as np
 from pipeline.blender.nodes import bare_material
 from pipeline.blender.passes import PART_ATTRIBUTE
 from pipeline.blender.people import set_scalar
-from pipeline.conventions import PARTS
 
 COLOURS = {
     "black": (0.013, 0.010, 0.009),
     "brown": (0.070, 0.034, 0.017),
     "auburn": (0.150, 0.046, 0.019),
     "blond": (0.400, 0.255, 0.120),
-    "grey": (0.400, 0.390, 0.380),
+    "grey": (0.300, 0.295, 0.290),
 }
-_ROOT_RADIUS_M, _TIP_RADIUS_M = 0.00042, 0.00022
+ROOT_RADIUS_M = 0.00040
+_TIP_SHARE = 0.5
 
 
-def add_strands(name: str, strands: np.ndarray, instance: int) -> bpy.types.Object:
-    """Curve object from strands (N, S, 3) world m, labelled as hair of `instance`."""
+def add_strands(
+    name: str, strands: np.ndarray, instance: int, part: int, root_radius_m: float
+) -> bpy.types.Object:
+    """Curve object from strands (N, S, 3) world m, labelled as `part` of `instance`."""
     count, points, _ = strands.shape
     curves = bpy.data.hair_curves.new(name)
     curves.add_curves([points] * count)
-    taper = np.linspace(_ROOT_RADIUS_M, _TIP_RADIUS_M, points)
+    taper = np.linspace(root_radius_m, root_radius_m * _TIP_SHARE, points)
     set_scalar(curves, "radius", "POINT", np.tile(taper, count))
-    set_scalar(curves, PART_ATTRIBUTE, "CURVE", np.full(count, PARTS["hair"]))
+    set_scalar(curves, PART_ATTRIBUTE, "CURVE", np.full(count, part))
     thing = bpy.data.objects.new(name, curves)
     thing.pass_index = instance
     bpy.context.scene.collection.objects.link(thing)

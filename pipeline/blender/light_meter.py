@@ -99,7 +99,7 @@ def exposure_stops(environment: Environment, T_cam_world: np.ndarray, K: np.ndar
     metered = subject**0.65 * frame**0.35
     stops = np.log2(KEY / metered)
     # Whatever is behind, people must stay within reach of a good exposure.
-    return float(np.clip(stops, *(np.log2(KEY / subject) + np.array([-0.7, 0.6]))))
+    return float(np.clip(stops, *(np.log2(KEY / subject) + np.array([-0.5, 0.5]))))
 
 
 def ground_albedo(

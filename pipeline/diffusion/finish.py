@@ -13,13 +13,15 @@ from pipeline.seeding import Stream, generator
 
 _GRAIN_CORRELATION_PX = 0.6
 _BLOOM_THRESHOLD = 0.75
+_MID_GREY = 0.15
+_METER_LIMITS = (0.85, 1.4)
 
 
 @dataclass(frozen=True)
 class Look:
     """One camera's rendition.
 
-    gain: RGB white-balance factors. exposure: factor. contrast: S-curve amount, 0 = none.
+    gain: RGB white-balance factors. exposure: factor on top of the camera's metering. contrast: S-curve amount, 0 = none.
     saturation: factor. softness_px: Gaussian sigma of the lens. sharpening: unsharp amount of the
     camera. bloom: share of highlight light that spreads. vignette: loss in the corners, 0..1.
     grain: noise standard deviation at mid-grey, in 1/255.
@@ -49,13 +51,13 @@ def sample_look(rng: np.random.Generator) -> Look:
     return Look(
         gain=(1 + warmth, 1 + tint, 1 - warmth),
         exposure=float(np.exp(rng.normal(0, 0.03))),
-        contrast=rng.uniform(0.05, 0.22),
-        saturation=rng.uniform(0.97, 1.09),
+        contrast=rng.uniform(0.12, 0.38),
+        saturation=rng.uniform(1.0, 1.12),
         softness_px=rng.uniform(0.35, 0.55),
         sharpening=rng.uniform(0.25, 0.5),
         bloom=rng.uniform(0.02, 0.08),
-        vignette=rng.uniform(0.02, 0.10),
-        grain=rng.uniform(0.9, 2.2),
+        vignette=rng.uniform(0.02, 0.09),
+        grain=rng.uniform(0.6, 1.6),
     )
 
 
@@ -71,7 +73,7 @@ def apply_look(image: np.ndarray, look: Look, rng: np.random.Generator) -> np.nd
     linear = _bloom(linear, look.bloom)
     linear = cv2.GaussianBlur(linear, (0, 0), look.softness_px)
     linear *= _vignette(*image.shape[:2], look.vignette)[..., None]
-    linear *= np.array(look.gain, np.float32) * np.float32(look.exposure)
+    linear *= np.array(look.gain, np.float32) * np.float32(look.exposure * _metered(linear))
     picture = _to_display(linear)
     picture = _contrast(picture, look.contrast)
     grey = _luma(picture)
@@ -99,6 +101,12 @@ def _bloom(linear: np.ndarray, amount: float) -> np.ndarray:
     radius = max(linear.shape[:2]) / 60
     highlights = np.maximum(linear - _BLOOM_THRESHOLD, 0)
     return linear + amount * (cv2.GaussianBlur(highlights, (0, 0), radius) - highlights)
+
+
+def _metered(linear: np.ndarray) -> float:
+    """Exposure factor of an automatic camera: half-way (in stops) to an average of mid-grey."""
+    log_average = float(np.exp(np.log(_luma(linear) + 1e-3).mean()))
+    return float(np.clip(np.sqrt(_MID_GREY / log_average), *_METER_LIMITS))
 
 
 def _vignette(height: int, width: int, loss: float) -> np.ndarray:

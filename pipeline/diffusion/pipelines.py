@@ -34,6 +34,8 @@ _SCHEDULERS = {
 }
 _SIZE_MULTIPLE = 64
 _FEATHER_PX = 3
+_CPU_THREADS = 2
+"""Fixed, whatever the machine has: torch's sums, and so the last bits, depend on the number."""
 _TORCH_DEVICES = {"cpu": "cpu", "cuda": "cuda", "optix": "cuda", "hip": "cuda", "metal": "mps"}
 
 
@@ -45,8 +47,7 @@ class DiffusersBackend:
         self.section = config.diffusion
         self.device = _torch_device(config.execution.device)
         self.dtype = _dtype(self.section.dtype, self.device)
-        if config.execution.threads:
-            torch.set_num_threads(config.execution.threads)
+        torch.set_num_threads(_CPU_THREADS)
         torch.backends.cudnn.benchmark = False
         self.pipe = _load(config, self.dtype).to(self.device)
         # Half-precision VAEs overflow on some weights, and theirs is a small part of the time.

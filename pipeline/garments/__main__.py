@@ -4,12 +4,14 @@ from functools import cache
 from pathlib import Path
 
 from pipeline.body.modelfile import model_path
+from pipeline.config import GarmentSection
 from pipeline.contracts import SubjectMotion
 from pipeline.errors import GenbError
 from pipeline.garments import alembic
 from pipeline.garments.caches import GarmentSequence, read_cache
-from pipeline.garments.dressing import Dressed, dress, wearer
+from pipeline.garments.dressing import Dressed, dress, put_on_shoes, wearer
 from pipeline.garments.patterns import Template, read_template
+from pipeline.garments.settle import Wearer
 from pipeline.jobs import Job, run_subjects, stage_main
 from pipeline.scene import GarmentSpec, SubjectSpec
 from pipeline.storage import write_json, write_npz
@@ -30,7 +32,7 @@ def run(job: Job) -> None:
 
 
 def write_dress(
-    subject: SubjectSpec, template: Template, motion: SubjectMotion, config, folder: Path
+    subject: SubjectSpec, template: Template, motion: SubjectMotion, config: GarmentSection, folder: Path
 ) -> None:
     """Simulate a subject's outfit and write `dress.json` with its caches into `folder`."""
     who = wearer(template, motion)
@@ -44,6 +46,8 @@ def write_dress(
         inner.append((garment, vertices))
         rows.append(_write_garment(garment, subject.motion.fps, folder, stem))
         print(f"  {stem}: {garment.cpu_s:.1f} s of cloth simulation", flush=True)
+    if config.shoes:
+        rows.append(_write_shoes(who, config, subject.motion.fps, folder, f"{len(rows):02d}_shoes"))
     write_json(folder / "dress.json", {"garments": rows})
 
 
@@ -63,6 +67,22 @@ def _write_garment(garment: Dressed, fps: float, folder: Path, stem: str) -> dic
         "pinched_share_max": round(float(garment.contact.pinched_share.max()), 6),
         "deepest_mm": round(float(garment.contact.deepest_mm.max()), 3),
         "retried": garment.retried,
+    }
+
+
+def _write_shoes(who: Wearer, config: GarmentSection, fps: float, folder: Path, stem: str) -> dict:
+    shoes = put_on_shoes(who, config.clearance_mm / 1000)
+    alembic.write(folder / f"{stem}.abc", GarmentSequence(shoes.vertices, shoes.faces), fps)
+    arrays = {"rest": shoes.rest, "faces": shoes.faces, "sole": shoes.sole}
+    write_npz(folder / f"{stem}.npz", arrays)
+    return {
+        "kind": "shoes",
+        "layer": "shoes",
+        "file": f"{stem}.abc",
+        "rest": f"{stem}.npz",
+        "fps": fps,
+        "frames": len(shoes.vertices),
+        "vertices": len(shoes.rest),
     }
 
 

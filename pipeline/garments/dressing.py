@@ -6,14 +6,17 @@ Everything is in the subject frame (Z up, metres). The body is never changed.
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from pipeline.body.modelfile import JOINT_NAMES
 from pipeline.config import GarmentSection
 from pipeline.contracts import SubjectMotion
 from pipeline.errors import SceneRejected
+from pipeline.garments.contact import Layer, push_outside
 from pipeline.garments.outfits import measures
 from pipeline.garments.patterns import Template, cut
 from pipeline.garments.settle import Contact, Wearer, settle
+from pipeline.garments.shoes import Shoe, make_shoe, move_shoe
 from pipeline.garments.simulate import cloth_settings, fault, simulate
 from pipeline.garments.surface import compact
 from pipeline.garments.tailor import fit, pin_path
@@ -33,15 +36,25 @@ class Dressed:
     cpu_s: float
 
 
+@dataclass(frozen=True)
+class Shoes:
+    """A pair of shoes over a clip: vertices (T, N, 3) f32 m, rest (N, 3) f32, faces (M, 3),
+    sole (N,) f32, 1 on soles and laces."""
+
+    vertices: np.ndarray
+    rest: np.ndarray
+    faces: np.ndarray
+    sole: np.ndarray
+
+
 def wearer(template: Template, motion: SubjectMotion) -> Wearer:
     """The moving body a garment is simulated on."""
     ease_in = motion.ease_in
     # The T-pose has to be where the ease-in starts, or the cloth would be hurled at frame 1.
     shift = ease_in[0].mean(axis=0) - motion.tpose.mean(axis=0)
-    shift = shift if np.linalg.norm(shift) > 0.02 else np.zeros(3, np.float32)
-    body = np.concatenate([(motion.tpose + shift)[None], ease_in, motion.clip])
+    body = np.concatenate([(motion.tpose + shift)[None], ease_in, motion.clip]).astype(np.float32)
     collider, faces = compact(template.faces[_touchable(template)[template.faces].all(axis=1)])
-    return Wearer(template, body.astype(np.float32), 1 + len(ease_in), collider, faces)
+    return Wearer(template, body, 1 + len(ease_in), collider, faces, shift)
 
 
 def _touchable(template: Template) -> np.ndarray:
@@ -61,7 +74,7 @@ def dress(
     """
     pattern = cut(who.template, spec)
     clearance = config.clearance_mm / 1000
-    below = [(garment.rest.astype(float), garment.faces) for garment, _ in inner]
+    below = [(garment.rest + who.shift_m, garment.faces) for garment, _ in inner]
     fitted = fit(pattern, who.template, who.body[0].astype(float), below, 2 * clearance)
     pinned = np.flatnonzero(pattern.pinned)
     path = pin_path(fitted, who.template, who.body)
@@ -90,13 +103,43 @@ def dress(
     dressed = Dressed(
         spec=spec,
         vertices=result[who.first :],
-        rest=fitted.rest.astype(np.float32),
+        rest=(fitted.rest - who.shift_m).astype(np.float32),
         faces=pattern.faces.astype(np.int32),
         contact=contact,
         retried=retried,
         cpu_s=cpu_s,
     )
     return dressed, result
+
+
+def put_on_shoes(who: Wearer, clearance_m: float) -> Shoes:
+    """Both shoes over the clip, fitted on the T-pose and kept outside the bare feet."""
+    pair, first = [], 0
+    for side in ("left", "right"):
+        shoe = make_shoe(who.template, who.body[0], side)
+        moved = move_shoe(who.template, shoe, side, who.body[0], who.body[who.first :])
+        is_foot = who.template.weight(f"{side}_ankle", f"{side}_foot") > 0.5
+        used, faces = compact(who.template.faces[is_foot[who.template.faces].all(axis=1)])
+        upper_faces = shoe.faces[np.isin(shoe.faces, shoe.upper).all(axis=1)]
+        under = _below_collar(shoe, who.body[0][used])
+        for t, body in enumerate(who.body[who.first :]):
+            foot = Layer(body[used], faces)
+            moved[t] = push_outside(
+                moved[t], upper_faces, foot, None, under, shoe.upper, clearance_m, 0.02
+            )
+        pair.append((shoe, moved, shoe.faces + first))
+        first += len(shoe.vertices)
+    return Shoes(
+        vertices=np.concatenate([moved for _, moved, _ in pair], axis=1).astype(np.float32),
+        rest=(np.concatenate([shoe.vertices for shoe, _, _ in pair]) - who.shift_m).astype(np.float32),
+        faces=np.concatenate([faces for _, _, faces in pair]).astype(np.int32),
+        sole=np.concatenate([shoe.sole for shoe, _, _ in pair]),
+    )
+
+
+def _below_collar(shoe: Shoe, foot: np.ndarray) -> np.ndarray:
+    """Foot vertices that the shoe's upper has to hide: those near it but not at its rim."""
+    return np.flatnonzero(cKDTree(shoe.vertices[shoe.upper]).query(foot)[0] < 0.025)
 
 
 def _demand_outside(spec: GarmentSpec, contact: Contact, first: int, limit: float) -> None:

@@ -35,13 +35,15 @@ _FOREIGN = {
 @dataclass(frozen=True)
 class Wearer:
     """A body over T-pose, ease-in and clip. body: (F, V, 3), row 0 is the T-pose. first: row of the
-    clip's first frame. collider: (C,) vertex indices, collider_faces: faces among them."""
+    clip's first frame. collider: (C,) vertex indices, collider_faces: faces among them. shift_m: (3,)
+    what was added to the T-pose to bring it to where the ease-in starts."""
 
     template: Template
     body: np.ndarray
     first: int
     collider: np.ndarray
     collider_faces: np.ndarray
+    shift_m: np.ndarray
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,14 @@ _LACES = 5
 @dataclass(frozen=True)
 class Shoe:
     """One shoe on the T-pose. vertices: (N, 3) m, subject frame. faces: (M, 3). sole: (N,) f32, 1 on
-    sole and laces, 0 on the upper. toe: (N,) share that follows the toes."""
+    sole and laces, 0 on the upper. toe: (N,) share that follows the toes. upper: (K,) indices of the
+    upper's free vertices."""
 
     vertices: np.ndarray
     faces: np.ndarray
     sole: np.ndarray
     toe: np.ndarray
+    upper: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def make_shoe(template: Template, tpose: np.ndarray, side: str) -> Shoe:
     collar = _collar(foot)
     upper = _upper(foot, outline, collar)
     sole, sole_faces = _sole(outline)
-    lining = _lining(upper[-1], foot)
+    lining = _lining(upper)
     grid = np.concatenate([upper, lining])
     grid_faces = _grid_faces(len(grid))
     laces, lace_faces = _laces(upper)
@@ -66,7 +68,8 @@ def make_shoe(template: Template, tpose: np.ndarray, side: str) -> Shoe:
     ball = 0.70 * foot.length_m
     bend = 0.05 * foot.length_m
     toe = 1 / (1 + np.exp(-(points[:, 0] - ball) / bend * 2))
-    return Shoe(foot.to_subject(points), faces, pale.astype(np.float32), toe)
+    skin = len(sole) + np.arange(_AROUND, (_RINGS - 1) * _AROUND)
+    return Shoe(foot.to_subject(points), faces, pale.astype(np.float32), toe, skin)
 
 
 def _foot(template: Template, tpose: np.ndarray, side: str) -> _Foot:
@@ -118,9 +121,10 @@ def _outline(foot: _Foot) -> np.ndarray:
     curve = np.stack([np.interp(dense, travel, closed[:, k]) for k in range(2)], axis=1)
     curve = _resample(curve, 400)
     outward = _outward(curve)
-    curve = curve + 0.007 * outward
-    # The waist under the arch: both sides are drawn in, the inner one more.
     progress = curve[:, 0] / foot.length_m
+    toe_box = np.clip((progress - 0.75) / 0.2, 0, 1)
+    curve = curve + (0.007 + 0.007 * toe_box)[:, None] * outward
+    # The waist under the arch is drawn in.
     waist = np.exp(-(((progress - 0.42) / 0.16) ** 2))
     curve[:, 1] *= 1 - 0.10 * waist
     for _ in range(60):
@@ -179,7 +183,7 @@ def _upper(foot: _Foot, outline: np.ndarray, collar: np.ndarray) -> np.ndarray:
     grid = (1 - s) * base + s * collar
     grid[..., 2] += 0.35 * foot.length_m * 0.3 * np.sin(np.pi * s[..., 0])
     near_toe = np.clip((outline[:, 0] / foot.length_m - 0.6) / 0.3, 0, 1)
-    gap = np.full((_RINGS, _AROUND), _GAP_M) + 0.002 * near_toe
+    gap = np.full((_RINGS, _AROUND), _GAP_M) + 0.004 * near_toe
     for turn in range(60):
         inner = (
             grid[:-2] + grid[2:] + np.roll(grid, 1, axis=1)[1:-1] + np.roll(grid, -1, axis=1)[1:-1]
@@ -199,20 +203,23 @@ def _outside(foot: _Foot, points: np.ndarray, gap: np.ndarray) -> np.ndarray:
     return points + normal * np.maximum(gap - height, 0)[:, None]
 
 
-def _lining(rim: np.ndarray, foot: _Foot) -> np.ndarray:
+def _lining(upper: np.ndarray) -> np.ndarray:
     """Rings (2, A, 3) that turn the collar inwards, so that it has a thickness."""
-    centre = rim[:, :2].mean(axis=0)
-    inward = unit(centre - rim[:, :2])
-    over, down = rim.copy(), rim.copy()
+    rim = upper[-1]
+    inward = unit(rim[:, :2].mean(axis=0) - rim[:, :2])
+    over, down = rim.copy(), upper[-2].copy()
     over[:, :2] += 0.003 * inward
-    over[:, 2] += 0.0015
-    down[:, :2] += 0.0045 * inward
-    down[:, 2] -= 0.05 * foot.length_m
+    over[:, 2] += 0.001
+    down[:, :2] += 0.0035 * inward
     return np.stack([over, down])
 
 
 def _sole(outline: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The sole's rim and bottom: rings from the upper's edge outwards, down, and in to the middle."""
+    """The sole's rim and bottom: rings from the upper's edge outwards, down, and in to the middle.
+
+    Toe and heel are rounded off a little, as on a real shoe, so that a rolling foot stays on the
+    ground.
+    """
     outward = _outward(outline)
     rings = [
         (-0.004, _FOXING_M - 0.0005),
@@ -222,8 +229,14 @@ def _sole(outline: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         (-0.0015, -SHOE_SOLE_M),
     ]
     middle = np.column_stack([np.clip(outline[:, 0], 0.03, outline[:, 0].max() - 0.03), 0 * outward[:, 0]])
-    grid = [np.column_stack([outline + out * outward, np.full(_AROUND, w)]) for out, w in rings]
-    inner = 0.5 * outline + 0.5 * middle
+    progress = outline[:, 0] / outline[:, 0].max()
+    spring = 0.007 * np.clip((progress - 0.82) / 0.18, 0, 1) ** 1.5
+    spring += 0.003 * np.clip((0.06 - progress) / 0.06, 0, 1)
+    grid = []
+    for out, w in rings:
+        height = np.full(_AROUND, w) + (spring if w < -0.5 * SHOE_SOLE_M else 0)
+        grid.append(np.column_stack([outline + out * outward, height]))
+    inner = 0.75 * outline + 0.25 * middle
     grid += [np.column_stack([p, np.full(_AROUND, -SHOE_SOLE_M)]) for p in (inner, middle)]
     # Here the rings run downwards, so the faces are turned over.
     return np.concatenate(grid), _grid_faces(len(grid))[:, ::-1][:, [0, 1, 2]]

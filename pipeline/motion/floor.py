@@ -64,11 +64,13 @@ def crouch(figure: Figure, rng: np.random.Generator) -> None:
     pose_head(figure, rng, -0.38, look_deg=16.0)
 
 
-def lean_on_knees(figure: Figure, rng: np.random.Generator) -> None:
+def lean_on_knees(figure: Figure, rng: np.random.Generator, inward: float = 0.12) -> None:
     """Forearms across the knees, hands hanging loosely between them."""
     for side, sign in SIDES.items():
         reach = figure.arm_m
-        offset = figure.points(-sign * 0.12 * reach, rng.uniform(0.20, 0.26) * reach, 0.28 * reach)
+        offset = figure.points(
+            -sign * inward * reach, rng.uniform(0.20, 0.26) * reach, 0.28 * reach
+        )
         figure.reach_arm(
             side, figure.position(f"{side}_knee") + offset, np.array([0.9, -0.5, -0.2])
         )
@@ -211,18 +213,18 @@ def sit_knees_up(figure: Figure, rng: np.random.Generator) -> None:
     _sit(figure, rng, rng.uniform(-0.35, -0.2))
     for side, sign in SIDES.items():
         base = figure.points(
-            sign * rng.uniform(0.11, 0.15) * leg, 0.0, rng.uniform(0.54, 0.60) * leg
+            sign * rng.uniform(0.08, 0.11) * leg, 0.0, rng.uniform(0.57, 0.63) * leg
         )
         ankle, foot = figure.foot_ankle(base, sign * 0.12, 0.0)
         figure.reach_leg(side, ankle, figure.points(sign * 0.06, 1.0, 0.4))
         figure.set_foot(side, foot)
     pose_trunk(figure, rng, rng.uniform(0.55, 0.75))
     if rng.uniform() < 0.5:
-        lean_on_knees(figure, rng)
+        lean_on_knees(figure, rng, 0.0)
     else:
         for side, sign, near in (("left", 1.0, 0.0), ("right", -1.0, 0.05)):
             shin = 0.62 * figure.position(f"{side}_knee") + 0.38 * figure.position(f"{side}_ankle")
-            place = shin + figure.points(-sign * 0.03 * leg, near * leg, (0.23 + 0.5 * near) * leg)
+            place = shin + figure.points(-sign * 0.01 * leg, near * leg, (0.25 + 0.5 * near) * leg)
             figure.reach_arm(side, place, np.array([1.0, -0.5, -0.2]), forward=0.25)
             figure.aim_hand(side, figure.points(-sign, -0.2, 0.15), figure.points(0, -0.2, -1))
             set_hand(figure, side, "relaxed", "grip", rng.uniform(0.2, 0.7))

@@ -117,6 +117,8 @@ def read_motion(
     for key, array in (("poses", poses), ("trans", trans), ("frame rate", arrays["rate"])):
         if not np.issubdtype(array.dtype, np.number):
             raise MotionError(f"{path}: {key} holds {array.dtype}, not numbers")
+        if not np.isfinite(array).all():
+            raise MotionError(f"{path}: {key} has values that are not finite")
     pose = smplx_pose(poses, str(path))
     if trans.shape != (len(pose), 3) or not len(pose):
         raise MotionError(

@@ -19,7 +19,7 @@ from .kinematics import JOINT_NAMES, JOINTS
 # joint (without side) -> (Euler order, three (quantity, low, high) in degrees, left side signs)
 _EULER: dict[str, tuple[str, tuple[tuple[str, float, float], ...]]] = {
     # x < 0 lifts the thigh forwards, z > 0 spreads the legs, y > 0 turns the toes outwards.
-    "hip": ("XZY", (("flexion", -135, 45), ("abduction", -35, 75), ("rotation", -50, 80))),
+    "hip": ("XZY", (("flexion", -140, 45), ("abduction", -35, 75), ("rotation", -50, 80))),
     "knee": ("XZY", (("flexion", -3, 158), ("sideways", -8, 8), ("rotation", -12, 12))),
     "ankle": ("XZY", (("plantar flexion", -45, 75), ("tilt", -40, 40), ("rotation", -40, 40))),
     "foot": ("XZY", (("toes down", -65, 40), ("tilt", -10, 10), ("rotation", -10, 10))),

@@ -111,7 +111,7 @@ def _footfall(figure: Figure, gait: Gait, path: _Path, side: str, cycle: np.ndar
     d = gait.duty
     pitch = keys(
         part,
-        (0.0, 0.16 * d, 0.52 * d, d + 0.18 * (1 - d), d + 0.92 * (1 - d)),
+        (0.0, 0.16 * d, 0.46 * d, d + 0.18 * (1 - d), d + 0.92 * (1 - d)),
         np.array([-gait.strike, 0.0, 0.0, gait.push, -gait.strike * 1.1]),
     )
     return _Foot(
@@ -216,7 +216,7 @@ def walk(figure: Figure, rng: np.random.Generator) -> None:
 def walk_brisk(figure: Figure, rng: np.random.Generator) -> None:
     """A fast walk with strong arm swing."""
     gait = walking_gait(
-        figure, rng, rng.uniform(0.30, 0.42), arm_bend=rng.uniform(0.15, 0.5),
+        figure, rng, rng.uniform(0.28, 0.38), arm_bend=rng.uniform(0.15, 0.5),
         lean=rng.uniform(0.05, 0.10),
     )  # fmt: skip
     travel(figure, rng, gait, look_deg=9.0)

@@ -39,13 +39,28 @@ def _models(config: Config) -> list[str]:
 def _asset_row(kind: str, name: str) -> dict:
     known = assets.manifest(kind).get(name)
     if known is None:
-        unknown = "not in the manifest: see the model's own page before publishing data made with it"
-        return {"kind": kind, "id": name, "licence": unknown, "source": name, "commercial_use": False,
-                "redistributable": False, "notes": ""}
+        unknown = (
+            "not in the manifest: see the model's own page before publishing data made with it"
+        )
+        return {
+            "kind": kind,
+            "id": name,
+            "licence": unknown,
+            "source": name,
+            "commercial_use": False,
+            "redistributable": False,
+            "notes": "",
+        }
     asset = known.asset
-    return {"kind": kind, "id": name, "licence": asset.licence, "source": asset.source,
-            "commercial_use": asset.commercial_use, "redistributable": asset.redistributable,
-            "notes": asset.notes}
+    return {
+        "kind": kind,
+        "id": name,
+        "licence": asset.licence,
+        "source": asset.source,
+        "commercial_use": asset.commercial_use,
+        "redistributable": asset.redistributable,
+        "notes": asset.notes,
+    }
 
 
 def commercial_use(description: dict) -> bool:
@@ -62,8 +77,8 @@ def dataset_card(description: dict, rows: list[dict]) -> str:
 {description["description"] or "Synthetic people with exact labels of 3D pose, shape and camera."}
 
 {counts["samples"]} images with {counts["people"]} people, from {counts["scenes"]} scenes
-({counts["rejected"]} rejected), in {counts["shards"]} WebDataset shard(s). Seed {description["seed"]}.
-Format {description["format"]}.
+({counts["rejected"]} rejected), in {counts["shards"]} WebDataset shard(s).
+Seed {description["seed"]}, format {description["format"]}.
 
 ## What is in a sample
 
@@ -127,7 +142,12 @@ def _distribution(rows: list[dict]) -> str:
     if not rows:
         return "Nothing: every scene was rejected."
     lines = []
-    for name, title in (("sex", "sex"), ("action", "action"), ("garments", "clothes"), ("hdri", "light")):
+    for name, title in (
+        ("sex", "sex"),
+        ("action", "action"),
+        ("garments", "clothes"),
+        ("hdri", "light"),
+    ):
         shares = Counter(row[name] or "none" for row in rows).most_common(8)
         lines.append(f"- {title}: " + ", ".join(f"{value} {n}" for value, n in shares))
     for name, title in (
@@ -138,7 +158,9 @@ def _distribution(rows: list[dict]) -> str:
         ("occlusion", "occlusion share"),
     ):
         values = sorted(row[name] for row in rows)
-        lines.append(f"- {title}: {values[0]:.2f} to {values[-1]:.2f}, median {_median(values):.2f}")
+        lines.append(
+            f"- {title}: {values[0]:.2f} to {values[-1]:.2f}, median {_median(values):.2f}"
+        )
     return "\n".join(lines)
 
 
@@ -150,7 +172,8 @@ def _licence_table(description: dict, software: bool) -> str:
     rows = [a for a in description["assets"] if (a["kind"] == "software") == software]
     if software:
         return "\n".join(
-            f"| {a['id']} | {a['licence']} | {_YES[a['commercial_use']]} | {a['notes']} |" for a in rows
+            f"| {a['id']} | {a['licence']} | {_YES[a['commercial_use']]} | {a['notes']} |"
+            for a in rows
         )
     return "\n".join(
         f"| {a['id']} | {a['kind']} | {a['licence']} | {_YES[a['commercial_use']]} | "

@@ -1,4 +1,4 @@
-"""The dataset as a whole: index, description, card, Croissant, report; written when shards are done.
+"""The dataset as a whole: index, description, card, Croissant, report; made when shards are done.
 
 Everything here is made from the tars and their records, never from the stages' own files, so it
 describes what users get.
@@ -14,8 +14,14 @@ from pipeline.shards.card import asset_rows, croissant, dataset_card
 from pipeline.shards.index import index_rows, write_index
 from pipeline.shards.records import read_record, shard_blocks, shard_complete, shard_path
 from pipeline.stages import STAGES, Plan
-from pipeline.storage import canonical_json, read_json, sha256_file, sha256_text
-from pipeline.storage import write_bytes, write_json
+from pipeline.storage import (
+    canonical_json,
+    read_json,
+    sha256_file,
+    sha256_text,
+    write_bytes,
+    write_json,
+)
 
 FORMAT = "genb-1"
 DESCRIPTION = "dataset.json"
@@ -145,7 +151,8 @@ def _check_rejections(plan: Plan, description: dict) -> None:
     counts, limit = description["counts"], plan.config.limits.max_reject_share
     if _reject_share(counts) > limit:
         first = "\n".join(
-            f"  scene {r['scene']} at {r['stage']}: {r['reason']}" for r in description["rejected"][:5]
+            f"  scene {r['scene']} at {r['stage']}: {r['reason']}"
+            for r in description["rejected"][:5]
         )
         raise GenbError(
             f"{counts['rejected']} of {counts['scenes']} scenes were rejected, more than "

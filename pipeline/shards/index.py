@@ -1,4 +1,4 @@
-"""index.parquet: one row per person per image, to search and weigh a dataset without opening tars."""
+"""index.parquet: one row per person per image, to search a dataset without opening its tars."""
 
 import io
 from pathlib import Path
@@ -33,7 +33,10 @@ def _row(shard: str, facts: dict, person: dict) -> dict:
         "scene": facts["scene"],
         "frame": facts["frame"],
         **{name: person[name] for name in _PERSON},
-        **{f"box_{n}": v for n, v in zip(("x0", "y0", "x1", "y1"), person["box_modal"], strict=True)},
+        **{
+            f"box_{n}": v
+            for n, v in zip(("x0", "y0", "x1", "y1"), person["box_modal"], strict=True)
+        },
         "people_count": facts["people_count"],
         **{name: facts["camera"][name] for name in _CAMERA},
         "eye_height_m": facts["camera"]["eye_m"][2],

@@ -1,4 +1,4 @@
-"""Tars back into samples, with plain tarfile and numpy: for the index, the report and the checks."""
+"""Tars back into samples with plain tarfile and numpy, for the index, the report and the checks."""
 
 import io
 import json

@@ -15,7 +15,7 @@ from pipeline.truth.silhouette import render_depth
 SURFACE_TOLERANCE_M = 0.015
 FLESH_FACTOR = 1.75
 """Flesh in front of a joint may be this much thicker than the ball: a thigh or a chest is wider
-than it is deep. With less, hips seen from the side count as hidden; with more, the far hip shows."""
+than it is deep. With less, hips seen from the side count as hidden; with more, far hips show."""
 
 _COVERS = [PARTS[name] for name in ("hair", "upper", "lower", "full", "outer", "shoes")]
 

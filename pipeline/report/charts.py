@@ -1,0 +1,97 @@
+"""Small charts as inline SVG, without scripts or libraries."""
+
+from collections import Counter
+from html import escape
+
+import numpy as np
+
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 320, 150, 34, 26, 8
+
+
+def histogram(title: str, values: list[float], unit: str = "", bins: int = 12) -> str:
+    """Histogram of numbers."""
+    if not values:
+        return _figure(title, _note("no data"))
+    low, high = min(values), max(values)
+    if high - low < 1e-9:
+        low, high = low - 0.5, high + 0.5
+    counts, edges = np.histogram(values, bins=bins, range=(low, high))
+    plot_w, plot_h = _WIDTH - _LEFT - 8, _HEIGHT - _BOTTOM - _TOP
+    step, tallest = plot_w / bins, max(int(counts.max()), 1)
+    bars = []
+    for i, count in enumerate(counts):
+        h = plot_h * count / tallest
+        tip = f"{edges[i]:.3g} to {edges[i + 1]:.3g}{unit}: {count}"
+        bars.append(
+            f'<rect x="{_LEFT + i * step + 1:.1f}" y="{_TOP + plot_h - h:.1f}" '
+            f'width="{step - 2:.1f}" height="{h:.1f}" rx="1.5"><title>{tip}</title></rect>'
+        )
+    middle = (low + high) / 2
+    ticks = [(_LEFT, low, "start"), (_LEFT + plot_w / 2, middle, "middle")]
+    ticks.append((_LEFT + plot_w, high, "end"))
+    labels = "".join(
+        f'<text x="{x:.1f}" y="{_HEIGHT - 8}" text-anchor="{anchor}">{v:.3g}{unit}</text>'
+        for x, v, anchor in ticks
+    )
+    return _figure(title, _axes(tallest) + "".join(bars) + labels)
+
+
+def categories(title: str, values: list[str], most: int = 14) -> str:
+    """Horizontal bars of how often each text occurs."""
+    if not values:
+        return _figure(title, _note("no data"))
+    counted = Counter(values).most_common()
+    shown = counted[:most]
+    if len(counted) > most:
+        shown.append((f"{len(counted) - most} more", sum(n for _, n in counted[most:])))
+    row, label_w = 17, 140
+    largest = max(n for _, n in shown)
+    parts = []
+    for i, (name, n) in enumerate(shown):
+        width = (_WIDTH - label_w - 40) * n / largest
+        y = i * row
+        parts.append(
+            f'<text x="{label_w - 6}" y="{y + 12}" text-anchor="end">{escape(name or "none")[:24]}'
+            f'</text><rect x="{label_w}" y="{y + 2}" width="{width:.1f}" height="{row - 5}"/>'
+            f'<text x="{label_w + width + 5:.1f}" y="{y + 12}">{n}</text>'
+        )
+    return _figure(title, "".join(parts), len(shown) * row + 4)
+
+
+def scatter(title: str, points: list[tuple[float, float]], x_name: str, y_name: str) -> str:
+    """Points on two axes that both start at 0."""
+    if not points:
+        return _figure(title, _note("nothing was re-rendered with noise"))
+    x_max = max(max(x for x, _ in points), 1e-9)
+    y_max = max(max(y for _, y in points), 1e-9)
+    plot_w, plot_h = _WIDTH - _LEFT - 8, _HEIGHT - _BOTTOM - _TOP
+    dots = "".join(
+        f'<circle cx="{_LEFT + plot_w * x / x_max:.1f}" cy="{_TOP + plot_h * (1 - y / y_max):.1f}" '
+        f'r="2.6"><title>{x:.3g}, {y:.3g}</title></circle>'
+        for x, y in points
+    )
+    labels = (
+        f'<text x="{_LEFT + plot_w}" y="{_HEIGHT - 8}" text-anchor="end">{escape(x_name)} '
+        f'(max {x_max:.3g})</text><text x="{_LEFT + 4}" y="{_TOP + 10}">{escape(y_name)}</text>'
+    )
+    return _figure(title, _axes(y_max) + dots + labels)
+
+
+def _axes(top: float) -> str:
+    plot_h = _HEIGHT - _BOTTOM - _TOP
+    return (
+        f'<path class="axis" d="M{_LEFT} {_TOP}V{_TOP + plot_h}H{_WIDTH - 8}"/>'
+        f'<text x="{_LEFT - 5}" y="{_TOP + 9}" text-anchor="end">{top:.3g}</text>'
+        f'<text x="{_LEFT - 5}" y="{_TOP + plot_h}" text-anchor="end">0</text>'
+    )
+
+
+def _note(text: str) -> str:
+    return f'<text x="{_WIDTH / 2}" y="{_HEIGHT / 2}" text-anchor="middle">{text}</text>'
+
+
+def _figure(title: str, body: str, height: int = _HEIGHT) -> str:
+    return (
+        f'<figure class="chart"><figcaption>{escape(title)}</figcaption>'
+        f'<svg viewBox="0 0 {_WIDTH} {height}" role="img">{body}</svg></figure>'
+    )

@@ -1,0 +1,163 @@
+"""Depth, normals, ids and labels as colours on a picture.
+
+All functions take and return (H, W, 3) uint8 RGB unless they say otherwise; none writes into its
+argument.
+"""
+
+import cv2
+import numpy as np
+
+from pipeline.body.modelfile import PARENTS
+from pipeline.conventions import PARTS
+from pipeline.truth.schema import VISIBILITY
+
+PERSON_COLOURS = np.array(
+    [
+        (230, 97, 60),
+        (64, 148, 236),
+        (96, 186, 88),
+        (240, 188, 50),
+        (168, 108, 214),
+        (66, 190, 190),
+        (232, 120, 176),
+        (150, 120, 80),
+    ],
+    np.uint8,
+)
+_PART_COLOURS = {
+    "background": (24, 26, 30),
+    "skin": (226, 170, 136),
+    "face": (250, 208, 176),
+    "hands": (240, 130, 110),
+    "feet": (190, 110, 90),
+    "eyes_mouth": (240, 240, 250),
+    "hair": (110, 72, 44),
+    "upper": (66, 133, 220),
+    "lower": (60, 90, 150),
+    "full": (150, 90, 190),
+    "outer": (60, 160, 130),
+    "shoes": (90, 90, 96),
+}
+_CODE_COLOURS = {
+    "visible": (90, 235, 110),
+    "covered": (90, 200, 235),
+    "self_occluded": (250, 210, 70),
+    "person_occluded": (245, 80, 80),
+    "object_occluded": (220, 90, 220),
+    "outside_image": (150, 150, 150),
+}
+
+
+def person_colour(person: int) -> np.ndarray:
+    """Colour (3,) uint8 of a person."""
+    return PERSON_COLOURS[person % len(PERSON_COLOURS)]
+
+
+def depth_picture(depth_m: np.ndarray) -> np.ndarray:
+    """Depth (H, W) m as colours: near is bright; the range is that of the finite pixels."""
+    finite = np.isfinite(depth_m)
+    picture = np.zeros((*depth_m.shape, 3), np.uint8)
+    if finite.any():
+        # Most of the range would go to the ground's far end: spread by inverse depth.
+        inverse = 1 / depth_m[finite]
+        low, high = np.percentile(inverse, [1, 99.5])
+        level = np.clip((inverse - low) / max(high - low, 1e-9), 0, 1)
+        colours = cv2.applyColorMap((level * 255).astype(np.uint8), cv2.COLORMAP_MAGMA)
+        picture[finite] = colours[:, 0, ::-1]
+    return picture
+
+
+def normal_picture(normal: np.ndarray) -> np.ndarray:
+    """Camera-frame normals (H, W, 3) as colours; facing the camera is light blue."""
+    facing = normal.astype(np.float32) * [1, -1, -1]
+    picture = ((facing * 0.5 + 0.5) * 255).clip(0, 255).astype(np.uint8)
+    picture[(normal == 0).all(axis=-1)] = 24
+    return picture
+
+
+def instance_picture(instance: np.ndarray) -> np.ndarray:
+    """Instance ids (H, W) as colours."""
+    picture = np.full((*instance.shape, 3), 24, np.uint8)
+    for value in np.unique(instance[instance > 0]):
+        picture[instance == value] = person_colour(int(value) - 1)
+    return picture
+
+
+def part_picture(part: np.ndarray) -> np.ndarray:
+    """Semantic ids (H, W) as colours."""
+    table = np.zeros((256, 3), np.uint8)
+    for name, index in PARTS.items():
+        table[index] = _PART_COLOURS[name]
+    return table[part]
+
+
+def draw_outlines(image: np.ndarray, instance: np.ndarray) -> np.ndarray:
+    """Person masks as thin outlines."""
+    picture = image.copy()
+    for value in np.unique(instance[instance > 0]):
+        contours, _ = cv2.findContours(
+            (instance == value).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE
+        )
+        colour = tuple(int(c) for c in person_colour(int(value) - 1))
+        cv2.drawContours(picture, contours, -1, colour, 1, cv2.LINE_AA)
+    return picture
+
+
+def draw_skeletons(image: np.ndarray, joints_2d: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """55 joints and their bones; the joint's colour is its visibility code.
+
+    joints_2d: (P, 127, 2) px. codes: (P, 127).
+    """
+    picture = (image * 0.6).astype(np.uint8)
+    colours = {VISIBILITY[name]: colour for name, colour in _CODE_COLOURS.items()}
+    thickness = max(1, round(min(image.shape[:2]) / 300))
+    for k, (uv, code) in enumerate(zip(joints_2d, codes, strict=True)):
+        bone = tuple(int(c) for c in person_colour(k))
+        for child, parent in enumerate(PARENTS):
+            # Eyes and jaw hang off the head by bones that say nothing.
+            if parent >= 0 and child not in (22, 23, 24):
+                cv2.line(
+                    picture, _dot(uv[parent]), _dot(uv[child]), bone, thickness, cv2.LINE_AA, 4
+                )
+        for j in range(len(uv)):
+            radius = thickness + 1 if j < 22 else thickness
+            cv2.circle(picture, _dot(uv[j]), radius * 8, colours[int(code[j])], -1, cv2.LINE_AA, 4)
+    return picture
+
+
+def draw_points(image: np.ndarray, points_2d: np.ndarray) -> np.ndarray:
+    """Surface key-points (P, n, 2) px as dots in the person's colour."""
+    picture = (image * 0.6).astype(np.uint8)
+    for k, uv in enumerate(points_2d):
+        colour = tuple(int(c) for c in person_colour(k))
+        for point in uv:
+            cv2.circle(picture, _dot(point), 20, colour, -1, cv2.LINE_AA, 4)
+    return picture
+
+
+def draw_bodies(image: np.ndarray, alone_depth: np.ndarray, K: np.ndarray) -> np.ndarray:
+    """The labelled bodies, shaded, over the picture.
+
+    alone_depth: (P, H, W) m, each body drawn alone from its label parameters.
+    """
+    picture = image.astype(np.float32)
+    nearest = alone_depth.min(axis=0)
+    for k, depth in enumerate(alone_depth):
+        mask = np.isfinite(depth) & (depth == nearest)
+        light = _shading(depth, K)
+        colour = person_colour(k).astype(np.float32) * (0.25 + 0.9 * light[..., None])
+        picture[mask] = 0.2 * picture[mask] + 0.8 * colour[mask]
+    return picture.clip(0, 255).astype(np.uint8)
+
+
+def _shading(depth: np.ndarray, K: np.ndarray) -> np.ndarray:
+    """How much each pixel's surface faces the camera (H, W), from differences of depth."""
+    filled = np.where(np.isfinite(depth), depth, 0).astype(np.float32)
+    step_v, step_u = np.gradient(filled)
+    scale = np.maximum(filled, 0.1) / K[0, 0]
+    return (1 / np.sqrt(1 + (step_u / scale) ** 2 + (step_v / scale) ** 2)).astype(np.float32)
+
+
+def _dot(uv: np.ndarray) -> tuple[int, int]:
+    """Continuous pixel coordinates in OpenCV's 1/16 px, whose integers are pixel centres."""
+    return tuple(int(round(float(c))) for c in (np.clip(uv, -1e5, 1e5) - 0.5) * 16)
