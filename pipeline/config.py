@@ -79,7 +79,7 @@ class GarmentSection(Section):
     ease_in_frames: Annotated[int, Field(ge=5, le=120)] = 18
     quality: Annotated[int, Field(ge=1, le=40)] = 6
     collision_quality: Annotated[int, Field(ge=1, le=20)] = 3
-    collision_distance_mm: Annotated[float, Field(gt=0, le=20)] = 4.0
+    collision_distance_mm: Annotated[float, Field(gt=0, le=20)] = 2.0
     clearance_mm: Annotated[float, Field(gt=0, le=20)] = 2.5
     max_inside_share: Unit = 0.005
     shoes: bool = True

@@ -5,6 +5,7 @@ projection, skinning in numpy) has a hand in it: bodies are evaluated by the `sm
 """
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,15 @@ from pipeline.body.model import BodyModel, load_body_model
 from pipeline.config import Config
 from pipeline.contracts import RenderPasses, SceneBodies
 from pipeline.conventions import PARTS
-from pipeline.jobs import REJECTED
+from pipeline.diffusion.__main__ import run as run_rerender
+from pipeline.jobs import REJECTED, Job
 from pipeline.scene import SceneSpec, frame_name
+from pipeline.shards.__main__ import run as run_shards
+from pipeline.shards.finish import finish_dataset
+from pipeline.shards.records import shard_blocks
 from pipeline.stages import Plan
 from pipeline.storage import write_json
+from pipeline.truth.__main__ import run as run_truth
 
 WIDTH, HEIGHT = 224, 192
 NUM_BETAS = 16
@@ -286,3 +292,58 @@ def write_rejection(plan: Plan, stage: str, scene: int, reason: str) -> None:
 def load_model(folder: Path) -> BodyModel:
     """The neutral body, evaluated by the smplx package."""
     return load_body_model(folder, "neutral", NUM_BETAS)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A dataset built from made scenes: 0 has three people, a box and two frames, 1 was rejected,
+    2 has one person."""
+
+    plan: Plan
+    specs: dict[int, SceneSpec]
+    bodies: dict[int, SceneBodies]
+    passes: dict[int, list[RenderPasses]]
+    model: BodyModel
+    box: Mesh
+
+
+SCENES = 3
+REASON = "made up for the test"
+_PEOPLE = {
+    0: [
+        {"x": -0.35, "y": 0.0, "yaw": 20, "seed": 1},
+        {"x": 0.05, "y": 0.8, "yaw": -40, "seed": 2},
+        {"x": 1.5, "y": 0.2, "yaw": 200, "seed": 3},
+    ],
+    1: [{"x": 0.0, "y": 0.0, "yaw": 0, "seed": 4}],
+    2: [{"x": 0.1, "y": 0.3, "yaw": 90, "seed": 5}],
+}
+
+
+@cache
+def made_dataset(body_dir: Path, out: Path) -> Made:
+    """Render the made scenes and run the stages truth, rerender and shards on them, for real."""
+    plan = make_plan(out, shards={"scenes_per_shard": 2}, limits={"max_reject_share": 0.5})
+    assert plan.body_dir == body_dir
+    model, box = load_model(body_dir), box_mesh([-0.3, -0.6, 0.2], [0.3, 0.2, 0.4])
+    specs = {n: make_spec(n, people, frames=1 + (n == 0)) for n, people in _PEOPLE.items()}
+    bodies = {n: pose_people(spec, model) for n, spec in specs.items()}
+    passes = {
+        n: [render(spec, bodies[n], model, frame, box) for frame in range(spec.frames)]
+        for n, spec in specs.items()
+    }
+    for n, spec in specs.items():
+        write_upstream(plan, spec, bodies[n], passes[n])
+    write_rejection(plan, "render", 1, REASON)
+    run_stages(plan)
+    return Made(plan, specs, bodies, passes, model, box)
+
+
+def run_stages(plan: Plan) -> None:
+    """Label, re-render (pass-through) and pack the made scenes, and describe the dataset."""
+    scenes = tuple(range(SCENES))
+    run_truth(Job("truth", plan, scenes=scenes))
+    run_rerender(Job("rerender", plan, scenes=scenes))
+    for _, block in shard_blocks(plan, SCENES):
+        run_shards(Job("shards", plan, scenes=tuple(block)))
+    finish_dataset(plan, range(SCENES))

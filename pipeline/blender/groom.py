@@ -168,9 +168,12 @@ def _comb(style, height, rear, aside, rng) -> np.ndarray:
     top = np.clip((height - 0.45) / 0.3, 0, 1)[:, None]
     away = np.sign(aside)[:, None]
     if style == "short":
+        # One way over the whole crown; only what grows beside the parting lies the other way.
+        towards = rng.choice([-1.0, 1.0])
+        over = np.clip(1.0 + 2.2 * (aside[:, None] * towards + 0.45), -1, 1) * towards
         way = rng.choice(["side", "forward", "back", "up"], p=[0.35, 0.3, 0.2, 0.15])
         crown = {
-            "side": np.hstack([np.full((count, 1), 0.15), 1.0 * away, np.full((count, 1), 0.25)]),
+            "side": np.hstack([np.full((count, 1), 0.25), over, np.full((count, 1), 0.15)]),
             "forward": np.tile([1.0, 0.12, 0.1], (count, 1)),
             "back": np.tile([-1.0, 0.0, 0.45], (count, 1)),
             "up": np.tile([0.25, 0.0, 1.0], (count, 1)),

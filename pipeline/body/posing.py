@@ -39,8 +39,8 @@ def subject_model(plan: Plan, subject: SubjectSpec) -> BodyModel:
 def pose_subject(plan: Plan, subject: SubjectSpec, folder: Path) -> None:
     """Evaluate a subject over its ease-in and clip; writes `motion.npz` (SubjectMotion).
 
-    Each clip frame is lifted so that the lowest vertex stands on the ground, or on the sole of its
-    shoe when the configuration dresses people in shoes.
+    The clip is lifted by one offset so that its lowest vertex stands on the ground, or on the sole
+    of its shoe when the configuration dresses people in shoes; a jump stays a jump.
     """
     model = subject_model(plan, subject)
     betas = np.array(subject.betas, np.float32)
@@ -59,17 +59,13 @@ def pose_subject(plan: Plan, subject: SubjectSpec, folder: Path) -> None:
     posed = model.evaluate(betas, motion.pose, motion.transl)
 
     sole_m = SHOE_SOLE_M if plan.config.garments.shoes else 0.0
-    lift_m = sole_m - posed.vertices[..., 1].min(axis=1)
-    transl = motion.transl.copy()
-    transl[:, 1] += lift_m
-    up = np.zeros((len(transl), 1, 3), np.float32)
-    up[:, 0, 1] = lift_m
+    up = np.array([0.0, sole_m - posed.vertices[..., 1].min(), 0.0], np.float32)
     SubjectMotion(
         tpose=_to_subject(rest.vertices[0]),
-        ease_in=_to_subject(eased.vertices + up[:1]),
+        ease_in=_to_subject(eased.vertices + up),
         clip=_to_subject(posed.vertices + up),
         pose=motion.pose,
-        transl=transl,
+        transl=motion.transl + up,
         joints=_to_subject(posed.joints + up),
     ).save(folder / MOTION_FILE)
 

@@ -85,7 +85,7 @@ def candidate(
     # The true stature needs the mesh; head joint to foot joint spans 0.87 of it.
     stature_m = float(np.ptp(rest[:, 1]) / 0.87)
     joints[..., :2] -= joints[0, 0, :2].copy()
-    joints[..., 2] += 0.045 * stature_m - joints[..., 2].min(axis=1, keepdims=True)
+    joints[..., 2] += 0.045 * stature_m - joints[..., 2].min()
     return Candidate(joints[first_frame : first_frame + frames], stature_m)
 
 

@@ -15,16 +15,17 @@ _GRAIN_CORRELATION_PX = 0.6
 _BLOOM_THRESHOLD = 0.75
 _MID_GREY = 0.15
 _METER_LIMITS = (0.85, 1.4)
+_SHOULDER_START = 0.7
 
 
 @dataclass(frozen=True)
 class Look:
     """One camera's rendition.
 
-    gain: RGB white-balance factors. exposure: factor on top of the camera's metering. contrast: S-curve amount, 0 = none.
-    saturation: factor. softness_px: Gaussian sigma of the lens. sharpening: unsharp amount of the
-    camera. bloom: share of highlight light that spreads. vignette: loss in the corners, 0..1.
-    grain: noise standard deviation at mid-grey, in 1/255.
+    gain: RGB white-balance factors. exposure: factor on top of the camera's metering. contrast:
+    S-curve amount, 0 = none. saturation: factor. softness_px: Gaussian sigma of the lens.
+    sharpening: unsharp amount of the camera. bloom: share of highlight light that spreads.
+    vignette: loss in the corners, 0..1. grain: noise standard deviation at mid-grey, in 1/255.
     """
 
     gain: tuple[float, float, float]
@@ -74,7 +75,7 @@ def apply_look(image: np.ndarray, look: Look, rng: np.random.Generator) -> np.nd
     linear = cv2.GaussianBlur(linear, (0, 0), look.softness_px)
     linear *= _vignette(*image.shape[:2], look.vignette)[..., None]
     linear *= np.array(look.gain, np.float32) * np.float32(look.exposure * _metered(linear))
-    picture = _to_display(linear)
+    picture = _to_display(_shoulder(linear))
     picture = _contrast(picture, look.contrast)
     grey = _luma(picture)
     picture = grey + look.saturation * (picture - grey)
@@ -107,6 +108,13 @@ def _metered(linear: np.ndarray) -> float:
     """Exposure factor of an automatic camera: half-way (in stops) to an average of mid-grey."""
     log_average = float(np.exp(np.log(_luma(linear) + 1e-3).mean()))
     return float(np.clip(np.sqrt(_MID_GREY / log_average), *_METER_LIMITS))
+
+
+def _shoulder(linear: np.ndarray) -> np.ndarray:
+    """Highlights roll off towards white instead of clipping."""
+    room = np.float32(1 - _SHOULDER_START)
+    rolled = _SHOULDER_START + room * (1 - np.exp(-(linear - _SHOULDER_START) / room))
+    return np.where(linear > _SHOULDER_START, rolled, linear)
 
 
 def _vignette(height: int, width: int, loss: float) -> np.ndarray:

@@ -34,8 +34,8 @@ _SCHEDULERS = {
 }
 _SIZE_MULTIPLE = 64
 _FEATHER_PX = 3
-_CPU_THREADS = 2
-"""Fixed, whatever the machine has: torch's sums, and so the last bits, depend on the number."""
+_CPU_THREADS = 1
+"""Fixed, whatever the machine has: torch's last bits depend on it. Workers are the way to scale."""
 _TORCH_DEVICES = {"cpu": "cpu", "cuda": "cuda", "optix": "cuda", "hip": "cuda", "metal": "mps"}
 
 

@@ -18,7 +18,7 @@ from pipeline.garments.patterns import Template, cut
 from pipeline.garments.settle import Contact, Wearer, settle
 from pipeline.garments.shoes import Shoe, make_shoe, move_shoe
 from pipeline.garments.simulate import cloth_settings, fault, simulate
-from pipeline.garments.surface import compact
+from pipeline.garments.surface import boundary_loops, compact
 from pipeline.garments.tailor import fit, pin_path
 from pipeline.scene import GarmentSpec
 
@@ -34,6 +34,14 @@ class Dressed:
     contact: Contact
     retried: bool
     cpu_s: float
+
+
+def _hidden(vertices: np.ndarray, garment: Dressed, cloth: np.ndarray) -> np.ndarray:
+    """Which vertices (C,) lie well under a garment, away from its hems."""
+    distance, nearest = cKDTree(cloth).query(vertices)
+    border = np.concatenate(boundary_loops(garment.faces))
+    to_hem = cKDTree(cloth[border]).query(vertices)[0]
+    return (distance < 0.05) & (to_hem > 0.06)
 
 
 @dataclass(frozen=True)
@@ -75,16 +83,18 @@ def dress(
     pattern = cut(who.template, spec)
     clearance = config.clearance_mm / 1000
     below = [(garment.rest + who.shift_m, garment.faces) for garment, _ in inner]
-    fitted = fit(pattern, who.template, who.body[0].astype(float), below, 2 * clearance)
+    fitted = fit(pattern, who.template, who.body[0].astype(float), below, 4 * clearance)
     pinned = np.flatnonzero(pattern.pinned)
     path = pin_path(fitted, who.template, who.body)
     bare = who.body[:, who.collider]
     collider, collider_faces = bare, who.collider_faces
     for garment, vertices in inner:
+        # Cloth meets the garment instead of the skin under it: two close layers would quarrel.
+        collider_faces = collider_faces[~_hidden(collider[0], garment, vertices[0])[collider_faces].any(axis=1)]
         collider_faces = np.concatenate([collider_faces, garment.faces + collider.shape[1]])
         collider = np.concatenate([collider, vertices], axis=1)
     settings = cloth_settings(config, measures(spec))
-    task = (fitted.rest, pattern.faces, pinned, path, collider, collider_faces)
+    task = (fitted.rest, fitted.sewn, pattern.faces, pinned, path, collider, collider_faces)
     result, cpu_s = simulate(*task, settings)
     wrong = fault(result, fitted.rest, pattern.faces, bare)
     if retried := wrong is not None:

@@ -32,6 +32,7 @@ class ClothSettings:
     vertex_mass_kg: float = 0.25
     air_damping: float = 1.0
     self_collision: bool = False
+    impulse_clamp: float = 0.0
 
     def safer(self) -> "ClothSettings":
         """For a second try after a diverged one: more substeps, softer contact."""
@@ -57,6 +58,7 @@ def cloth_settings(config: GarmentSection, measures: dict[str, float]) -> ClothS
 
 def simulate(
     rest: np.ndarray,
+    sewn: np.ndarray,
     faces: np.ndarray,
     pinned: np.ndarray,
     pin_path: np.ndarray,
@@ -66,7 +68,8 @@ def simulate(
 ) -> tuple[np.ndarray, float]:
     """Simulate one garment.
 
-    rest: (N, 3) m. pinned: (K,) vertex indices that follow pin_path (F, K, 3). collider: (F, C, 3).
+    rest: (N, 3) m, the start; sewn: (N, 3), the shape with the cloth's own edge lengths. pinned:
+    (K,) vertex indices that follow pin_path (F, K, 3). collider: (F, C, 3).
     Returns vertices (F, N, 3) float32 and the CPU seconds spent. Never raises on a diverged result.
     """
     n_frames = len(collider)
@@ -79,12 +82,11 @@ def simulate(
         _drive(body, collider, Path(folder) / "body.pc2")
         _make_collider(body, settings)
         cloth = _add_mesh("cloth", rest, faces)
-        path = np.repeat(rest[None].astype(np.float32), n_frames, axis=0)
-        path[1:, pinned] = pin_path[1:]
-        _drive(cloth, path, Path(folder) / "cloth.pc2")
         _make_cloth(cloth, pinned, settings, n_frames)
+        keys = _sew(cloth, rest, sewn, pinned, pin_path)
         result = np.empty((n_frames, len(rest), 3), np.float32)
         for frame in range(n_frames):
+            keys.eval_time = keys.key_blocks[frame].frame
             scene.frame_set(frame + 1)
             _read_vertices(cloth, result[frame])
     bpy.ops.wm.read_factory_settings(use_empty=True)
@@ -165,11 +167,31 @@ def _make_cloth(thing, pinned, settings: ClothSettings, n_frames: int) -> None:
     contact = modifier.collision_settings
     contact.collision_quality = settings.collision_quality
     contact.distance_min = settings.distance_m
+    contact.impulse_clamp = settings.impulse_clamp
     contact.use_self_collision = settings.self_collision
     contact.self_distance_min = settings.distance_m
     group = thing.vertex_groups.new(name="pinned")
     group.add(pinned.tolist(), 1.0, "REPLACE")
     cloth.vertex_group_mass = "pinned"
+
+
+def _sew(thing: bpy.types.Object, rest, sewn, pinned, pin_path) -> bpy.types.Key:
+    """Shape keys of the cloth: one per frame for the pinned vertices, and last the sewn shape.
+
+    Keys rather than a cache file, because Blender would run the sewn shape through a cache modifier
+    too. Key k of frame k + 1 is reached at `eval_time` = its own `frame`.
+    """
+    for place in pin_path:
+        shape = np.array(rest, np.float32)
+        shape[pinned] = place
+        key = thing.shape_key_add()
+        key.data.foreach_set("co", shape.ravel())
+    key = thing.shape_key_add(name="sewn")
+    key.data.foreach_set("co", np.ascontiguousarray(sewn, np.float32).ravel())
+    thing.modifiers["cloth"].settings.rest_shape_key = key
+    keys = thing.data.shape_keys
+    keys.use_relative = False
+    return keys
 
 
 def _read_vertices(thing: bpy.types.Object, out: np.ndarray) -> None:

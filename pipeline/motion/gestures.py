@@ -14,7 +14,7 @@ from .ik import unit
 from .kinematics import transform
 from .manner import hang_arm, pose_head, pose_trunk, sample_phase
 from .signals import drift, glances, hold
-from .stance import Footing, contrapposto, sample_footing, stand
+from .stance import contrapposto, sample_footing, stand
 
 
 def _upright(
@@ -151,7 +151,7 @@ def hands_on_hips(figure: Figure, rng: np.random.Generator) -> None:
     height, ahead = rng.uniform(0.10, 0.16), rng.uniform(0.0, 0.03)
     for side, sign in (("left", 1.0), ("right", -1.0)):
         place = figure.points(
-            sign * (figure.hip_half_m + 0.215 * figure.leg_m), height * figure.leg_m,
+            sign * (figure.hip_half_m + 0.195 * figure.leg_m), height * figure.leg_m,
             ahead * figure.leg_m,
         )  # fmt: skip
         wrist = figure.pelvis + transform(figure.local[:, 0], place)
@@ -231,68 +231,6 @@ def check_watch(figure: Figure, rng: np.random.Generator) -> None:
     pose_head(figure, rng, 0.42 * up, 0.12 * up, look_deg=6.0)
 
 
-def reach_up(figure: Figure, rng: np.random.Generator) -> None:
-    """Taking something from a high shelf, on tiptoe."""
-    phase = sample_phase(rng, figure.t, rng.uniform(3.2, 4.6))
-    up = hold(phase, (0.0, 0.26), (0.66, 0.95))
-    tiptoe = rng.uniform(0.1, 0.5)
-    footing = Footing(
-        width=rng.uniform(0.11, 0.16), ahead=rng.normal(0, 0.05), left_heel_up=tiptoe * up,
-        right_heel_up=tiptoe * up,
-    )  # fmt: skip
-    stand(figure, rng, footing, weight=drift(rng, figure.t, 0.12, 4.0))
-    pose_trunk(figure, rng, -0.12 * up, 0.14 * up, 0.12 * up)
-    hang_arm(figure, rng, "left", out=0.12 * up)
-    hang_arm(figure, rng, "right")
-    before = figure.local.copy()
-    arm = figure.points(rng.uniform(0.02, 0.3), rng.uniform(0.8, 0.95), rng.uniform(0.3, 0.6))
-    figure.aim_arm("right", arm, np.array([-0.5, -0.1, 0.9]), rng.uniform(0.12, 0.4), 0.5)
-    set_hand(figure, "right", "open", "grip", hold(phase, (0.34, 0.44), (0.9, 0.99)))
-    figure.mix_arm("right", before, up)
-    pose_head(figure, rng, -0.5 * up, -0.1 * up, look_deg=6.0)
-
-
-def reach_forward(figure: Figure, rng: np.random.Generator) -> None:
-    """Leaning to take something from a low table in front."""
-    phase = sample_phase(rng, figure.t, rng.uniform(3.4, 5.0))
-    down = hold(phase, (0.0, 0.28), (0.62, 0.95))
-    deep = rng.uniform(0.55, 0.95)
-    stand(
-        figure, rng, sample_footing(rng, (0.12, 0.18)), weight=drift(rng, figure.t, 0.1, 4.0),
-        sink=0.05 * down, back=0.10 * deep * down, pitch=0.42 * deep * down, knee_out=0.15,
-    )  # fmt: skip
-    pose_trunk(figure, rng, 0.5 * deep * down, 0.0, 0.2 * down)
-    hang_arm(figure, rng, "left", forward=0.25 * down, bend=0.2 * down)
-    hang_arm(figure, rng, "right")
-    before = figure.local.copy()
-    arm = figure.points(rng.uniform(0.0, 0.2), rng.uniform(-0.25, 0.05), 1.0)
-    figure.aim_arm("right", arm, np.array([-0.3, 0.9, 0.1]), rng.uniform(0.15, 0.45), 0.9)
-    set_hand(figure, "right", "open", "grip", hold(phase, (0.36, 0.46), (0.92, 0.99)))
-    figure.mix_arm("right", before, down)
-    pose_head(figure, rng, -0.15 * down, -0.08 * down, look_deg=6.0)
-
-
-def stretch(figure: Figure, rng: np.random.Generator) -> None:
-    """Both arms stretched overhead, bending the trunk from side to side."""
-    phase = sample_phase(rng, figure.t, rng.uniform(5.0, 7.0))
-    up = hold(phase, (0.0, 0.22), (0.78, 0.98))
-    bend = rng.uniform(0.1, 0.32) * np.sin(2 * np.pi * (phase * 2 + rng.uniform())) * up
-    heel = rng.uniform(0.0, 0.3) * up
-    footing = Footing(width=rng.uniform(0.14, 0.2), left_heel_up=heel, right_heel_up=heel)
-    stand(figure, rng, footing, weight=drift(rng, figure.t, 0.08, 4.0), across=-0.05 * bend)
-    pose_trunk(figure, rng, -0.14 * up, bend)
-    for side in ("left", "right"):
-        hang_arm(figure, rng, side)
-    before = figure.local.copy()
-    arm = (rng.uniform(0.12, 0.3), 1.0, rng.uniform(0.02, 0.2))
-    for side in ("left", "right"):
-        toward = np.array([-0.8, 0.1, 0.5])
-        figure.aim_arm(side, arm, toward, rng.uniform(0.15, 0.5), rng.uniform(0.2, 0.7))
-        set_hand(figure, side, "open", "relaxed", rng.uniform(0.1, 0.6))
-        figure.mix_arm(side, before, up)
-    pose_head(figure, rng, -0.2 * up, 0.0, look_deg=6.0)
-
-
 def clap(figure: Figure, rng: np.random.Generator) -> None:
     """Applauding in front of the chest."""
     _upright(figure, rng)
@@ -306,28 +244,3 @@ def clap(figure: Figure, rng: np.random.Generator) -> None:
         figure.aim_hand(side, fingers, chest_direction(figure, -sign, 0.0, 0.0))
         set_hand(figure, side, "flat", "relaxed", rng.uniform(0.0, 0.2))
     pose_head(figure, rng, look_deg=9.0, talking=rng.uniform() < 0.3)
-
-
-def dance(figure: Figure, rng: np.random.Generator) -> None:
-    """Swaying to music: hips, knees and bent arms move with the beat."""
-    beat = sample_phase(rng, figure.t, rng.uniform(1.0, 1.5))
-    sway = np.sin(2 * np.pi * beat)
-    bounce = 0.5 - 0.5 * np.cos(4 * np.pi * beat)
-    footing = Footing(
-        width=rng.uniform(0.15, 0.2), toe_out=rng.uniform(0.15, 0.35),
-        left_heel_up=0.3 * np.maximum(-sway, 0) ** 2, right_heel_up=0.3 * np.maximum(sway, 0) ** 2,
-    )  # fmt: skip
-    stand(
-        figure, rng, footing, weight=0.8 * sway, sink=0.025 + 0.03 * bounce, back=0.01,
-        yaw=0.16 * np.sin(2 * np.pi * beat + 0.6), knee_out=0.15,
-    )  # fmt: skip
-    pose_trunk(figure, rng, 0.05, 0.15 * sway, -0.3 * np.sin(2 * np.pi * beat + 0.4))
-    height, swing = rng.uniform(0.1, 0.8), rng.uniform(0.15, 0.4)
-    for side, sign in (("left", 1.0), ("right", -1.0)):
-        lag = np.sin(2 * np.pi * beat - 0.7 + rng.normal(0, 0.3))
-        figure.swing_arm(
-            side, height + sign * swing * lag, rng.uniform(0.5, 0.75), 1.35 + 0.25 * sign * lag,
-            inward=0.05 + 0.15 * lag, pronate=rng.uniform(0.0, 0.6),
-        )  # fmt: skip
-        set_hand(figure, side, "relaxed", "grip", rng.uniform(0, 0.7), 0.08 * lag)
-    pose_head(figure, rng, 0.06 * bounce, 0.12 * sway, look_deg=14.0)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import floor, gestures, locomotion, sports
+from . import floor, gestures, locomotion, reaching, sports
 from .figure import Figure
 from .kinematics import mirror_rest_joints
 from .motion import Motion, MotionError
@@ -33,7 +33,7 @@ class MotionFamily:
 def _families() -> dict[str, MotionFamily]:
     rows = [
         ("walk", "walking", locomotion.walk, "upright locomotion"),
-        ("walk_brisk", "walking fast", locomotion.walk_brisk, "upright locomotion"),
+        ("walk_brisk", "walking fast", locomotion.walk_brisk, "upright locomotion fast"),
         ("walk_turn", "turning while walking", locomotion.walk_turn, "upright locomotion"),
         ("walk_backward", "walking backwards", locomotion.walk_backward, "upright locomotion"),
         ("walk_phone", "walking with a phone", locomotion.walk_phone, "upright locomotion"),
@@ -51,11 +51,11 @@ def _families() -> dict[str, MotionFamily]:
         ("hands_clasped", "clasping hands", gestures.hands_clasped, "upright planted"),
         ("phone", "talking on the phone", gestures.phone, "upright planted"),
         ("check_watch", "checking the watch", gestures.check_watch, "upright planted"),
-        ("reach_up", "reaching up", gestures.reach_up, "upright planted"),
-        ("reach_forward", "reaching forward", gestures.reach_forward, "upright planted"),
-        ("stretch", "stretching", gestures.stretch, "upright planted"),
+        ("reach_up", "reaching up", reaching.reach_up, "upright planted"),
+        ("reach_forward", "reaching forward", reaching.reach_forward, "upright planted"),
+        ("stretch", "stretching", reaching.stretch, "upright planted"),
         ("clap", "clapping", gestures.clap, "upright planted"),
-        ("dance", "dancing", gestures.dance, "upright planted"),
+        ("dance", "dancing", sports.dance, "upright planted"),
         ("squat", "squatting", floor.squat, "upright planted"),
         ("pick_up", "picking something up", floor.pick_up, "upright planted"),
         ("crouch", "crouching", floor.crouch, "low planted"),

@@ -84,6 +84,7 @@ class _Foot:
     toe_flat: np.ndarray
     soft: np.ndarray
     on_ground: np.ndarray  # (T,) bool
+    landing: np.ndarray  # (T,) bool, second half of the swing
 
 
 def _footfall(figure: Figure, gait: Gait, path: _Path, side: str, cycle: np.ndarray) -> _Foot:
@@ -117,6 +118,7 @@ def _footfall(figure: Figure, gait: Gait, path: _Path, side: str, cycle: np.ndar
     return _Foot(
         base, yaw_here + go * (yaw_there - yaw_here), pitch,
         1 - ease(swing / 0.85), 0.12 * np.sin(np.pi * swing) ** 2, part < gait.duty,
+        swing > 0.5,
     )  # fmt: skip
 
 
@@ -163,7 +165,8 @@ def travel(
     for side, foot in feet.items():
         ankle, _ = figure.foot_ankle(foot.base, foot.yaw, foot.pitch, foot.soft)
         ceiling = figure.pelvis_ceiling(side, ankle, gait.extension)
-        room = np.where(foot.on_ground, np.minimum(room, ceiling - bob), room)
+        counts = foot.on_ground | (foot.landing & (gait.duty > 0.5))
+        room = np.where(counts, np.minimum(room, ceiling - bob), room)
     figure.pelvis[:, 1] = bob + (room.min() if np.isfinite(room.min()) else figure.pelvis[0, 1])
     for side, foot in feet.items():
         figure.plant_foot(side, foot.base, foot.yaw, foot.pitch, foot.toe_flat, foot.soft)
@@ -198,7 +201,7 @@ def walking_gait(figure: Figure, rng: np.random.Generator, froude: float, **more
         "width": rng.uniform(0.06, 0.10),
         "toe_out": rng.uniform(0.02, 0.20),
         "strike": 0.16 + 0.35 * np.sqrt(froude) * rng.uniform(0.8, 1.1),
-        "push": 0.55 + 0.85 * np.sqrt(froude),
+        "push": 0.50 + 0.80 * np.sqrt(froude),
         "bob": 0.012 + 0.04 * np.sqrt(froude),
         "lean": rng.normal(0.03, 0.02),
         "arm_swing": 0.15 + 0.6 * np.sqrt(froude) * rng.uniform(0.6, 1.2),
@@ -288,7 +291,7 @@ def march_in_place(figure: Figure, rng: np.random.Generator) -> None:
     """Walking on the spot with lifted knees, as in a warm-up."""
     gait = Gait(
         forward=0.0, cycle_s=rng.uniform(1.0, 1.3), duty=0.56, width=rng.uniform(0.09, 0.12),
-        strike=0.0, push=0.35, lift=rng.uniform(0.22, 0.32), bob=0.004, extension=0.99,
+        strike=0.0, push=0.35, lift=rng.uniform(0.19, 0.27), bob=0.004, extension=0.99,
         arm_swing=rng.uniform(0.35, 0.55), arm_bend=rng.uniform(0.7, 1.2), pelvis_turn=0.03,
     )  # fmt: skip
     travel(figure, rng, gait, wander=0.02)

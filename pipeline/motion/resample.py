@@ -52,7 +52,9 @@ def ease_in(pose0: np.ndarray, frames: int) -> np.ndarray:
     """
     if frames < 0:
         raise MotionError(f"ease_in needs frames >= 0, got {frames}")
-    part = ease(np.arange(frames) / max(frames, 1))
+    if frames == 0:
+        return np.zeros((0, pose0.size), dtype=np.float32)
+    part = ease(np.arange(frames) / frames)
     goal = np.repeat(np.asarray(pose0, dtype=np.float64).reshape(1, JOINTS, 3), frames, axis=0)
     return slerp(np.zeros_like(goal), goal, part).reshape(frames, -1).astype(np.float32)
 

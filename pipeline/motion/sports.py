@@ -1,4 +1,4 @@
-"""Sporting actions: throw, kick, lunge, punch, jumping jacks without the jump."""
+"""Sporting actions: throw, kick, lunge, punch, warming up, dancing."""
 
 from __future__ import annotations
 
@@ -142,3 +142,28 @@ def arm_circles(figure: Figure, rng: np.random.Generator) -> None:
         figure.aim_arm(side, arm, np.array([-0.15, 0.25, 1.0]), rng.uniform(0.15, 0.3), 0.2)
         rest_hand(figure, rng, side, "flat")
     pose_head(figure, rng, -0.1 * up, look_deg=6.0)
+
+
+def dance(figure: Figure, rng: np.random.Generator) -> None:
+    """Swaying to music: hips, knees and bent arms move with the beat."""
+    beat = sample_phase(rng, figure.t, rng.uniform(1.0, 1.5))
+    sway = np.sin(2 * np.pi * beat)
+    bounce = 0.5 - 0.5 * np.cos(4 * np.pi * beat)
+    footing = Footing(
+        width=rng.uniform(0.15, 0.2), toe_out=rng.uniform(0.15, 0.35),
+        left_heel_up=0.3 * np.maximum(-sway, 0) ** 2, right_heel_up=0.3 * np.maximum(sway, 0) ** 2,
+    )  # fmt: skip
+    stand(
+        figure, rng, footing, weight=0.8 * sway, sink=0.025 + 0.03 * bounce, back=0.01,
+        yaw=0.16 * np.sin(2 * np.pi * beat + 0.6), knee_out=0.15,
+    )  # fmt: skip
+    pose_trunk(figure, rng, 0.05, 0.15 * sway, -0.3 * np.sin(2 * np.pi * beat + 0.4))
+    height, swing = rng.uniform(0.1, 0.8), rng.uniform(0.15, 0.4)
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        lag = np.sin(2 * np.pi * beat - 0.7 + rng.normal(0, 0.3))
+        figure.swing_arm(
+            side, height + sign * swing * lag, rng.uniform(0.5, 0.75), 1.35 + 0.25 * sign * lag,
+            inward=0.05 + 0.15 * lag, pronate=rng.uniform(0.0, 0.6),
+        )  # fmt: skip
+        set_hand(figure, side, "relaxed", "grip", rng.uniform(0, 0.7), 0.08 * lag)
+    pose_head(figure, rng, 0.06 * bounce, 0.12 * sway, look_deg=14.0)

@@ -61,7 +61,7 @@ def categories(title: str, values: list[str], most: int = 14) -> str:
 def scatter(title: str, points: list[tuple[float, float]], x_name: str, y_name: str) -> str:
     """Points on two axes that both start at 0."""
     if not points:
-        return _figure(title, _note("nothing was re-rendered with noise"))
+        return _figure(title, _note("no drift could be measured"))
     x_max = max(max(x for x, _ in points), 1e-9)
     y_max = max(max(y for _, y in points), 1e-9)
     plot_w, plot_h = _WIDTH - _LEFT - 8, _HEIGHT - _BOTTOM - _TOP

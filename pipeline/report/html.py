@@ -179,9 +179,7 @@ def _audit_table(description: dict, rows: list[dict]) -> str:
 
 def _drift(rows: list[dict]) -> str:
     points = [
-        (float(row["steps_run"]), row["drift_mean_px"])
-        for row in rows
-        if row["steps_run"] and row["drift_mean_px"] >= 0
+        (float(row["steps_run"]), row["drift_mean_px"]) for row in rows if row["drift_mean_px"] >= 0
     ]
     decisions = categories("decisions", [row["decision"] for row in rows])
     chart = scatter("drift per person against noise", points, "denoising steps", "px")

@@ -8,7 +8,7 @@ import numpy as np
 from pipeline.body.lbs import NumpyEvaluator
 from pipeline.body.modelfile import ModelFile, model_path, read_model_file
 from pipeline.contracts import RenderPasses, SceneBodies
-from pipeline.conventions import PARTS, transform
+from pipeline.conventions import transform
 from pipeline.errors import GenbError, SceneRejected
 from pipeline.jobs import load_scene
 from pipeline.scene import SceneSpec, frame_name
@@ -16,7 +16,7 @@ from pipeline.stages import Plan
 from pipeline.storage import write_json, write_npz
 from pipeline.truth.audit import Audit, audit_frame
 from pipeline.truth.facts import camera_facts, light_facts, person_facts
-from pipeline.truth.labels import amodal_boxes, modal_box, parameter_labels
+from pipeline.truth.labels import amodal_boxes, modal_box, parameter_labels, rest_body
 from pipeline.truth.schema import LABEL_ARRAYS, SEEN, array_faults
 from pipeline.truth.silhouette import render_depth
 from pipeline.truth.visibility import (
@@ -73,7 +73,7 @@ def label_frame(
     vertices_cam = label_vertices(labels, models)
     faces = [model.faces for model in models]
     alone = alone_depths(labels["K"], vertices_cam, faces, passes.depth.shape)
-    labels |= _pixel_labels(labels, vertices_cam, faces, models, alone, passes)
+    labels |= _pixel_labels(labels, vertices_cam, models, alone, passes)
     faults = array_faults(labels, LABEL_ARRAYS)
     if faults:
         raise GenbError(f"scene {spec.scene}, frame {frame}: labels are malformed: {faults}")
@@ -105,7 +105,7 @@ def alone_depths(
     )
 
 
-def _pixel_labels(labels, vertices_cam, faces, models, alone, passes) -> dict[str, np.ndarray]:
+def _pixel_labels(labels, vertices_cam, models, alone, passes) -> dict[str, np.ndarray]:
     """Visibility, masks and boxes: everything that needs the rendered image."""
     boxes = amodal_boxes(labels["K"], vertices_cam)
     people = range(len(vertices_cam))
@@ -117,7 +117,7 @@ def _pixel_labels(labels, vertices_cam, faces, models, alone, passes) -> dict[st
                 labels["joints_2d"][k],
                 k,
                 alone[k],
-                flesh_depth(labels["joints_cam"][k], vertices_cam[k][_skin(models[k])]),
+                _flesh(models[k].path, tuple(labels["betas"][k])),
                 passes,
             )
             for k in people
@@ -125,7 +125,9 @@ def _pixel_labels(labels, vertices_cam, faces, models, alone, passes) -> dict[st
     )
     occlusion = [occlusion_share(passes.instance, k, alone[k]) for k in people]
     truncation = [
-        truncation_share(vertices_cam[k], faces[k], boxes[k], labels["K"], passes.depth.shape)
+        truncation_share(
+            vertices_cam[k], models[k].faces, boxes[k], labels["K"], passes.depth.shape
+        )
         for k in people
     ]
     return {
@@ -139,8 +141,10 @@ def _pixel_labels(labels, vertices_cam, faces, models, alone, passes) -> dict[st
     }
 
 
-def _skin(model: ModelFile) -> np.ndarray:
-    return model.vertex_part != PARTS["eyes_mouth"]
+@cache
+def _flesh(path: Path, betas: tuple[float, ...]) -> np.ndarray:
+    vertices, joints = rest_body(_model(path), np.array(betas))
+    return flesh_depth(joints, vertices, _model(path).faces)
 
 
 def _facts(spec: SceneSpec, bodies: SceneBodies, frame: int, labels: dict, audit: Audit) -> dict:

@@ -14,15 +14,13 @@ from pipeline.scene import CameraSpec
 _NEAREST_M = 0.02
 
 
-def rest_pelvis(model: ModelFile, betas: np.ndarray) -> np.ndarray:
-    """Pelvis (3,) of the unposed body with these betas (B,): metres, body-model frame.
+def rest_body(model: ModelFile, betas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """T-pose vertices (V, 3) and joints (55, 3) with these betas (B,): metres, body-model frame.
 
-    It is the pivot of the root rotation, and does not move with expression.
+    Joint 0, the pelvis, is the pivot of the root rotation.
     """
-    row = model.J_regressor[0].astype(np.float64)
-    near = np.flatnonzero(row)
-    basis = model.shape_basis(len(betas))[near].astype(np.float64)
-    return row[near] @ (model.v_template[near].astype(np.float64) + basis @ betas)
+    vertices = model.v_template + model.shape_basis(len(betas)).astype(np.float64) @ betas
+    return vertices, model.J_regressor.astype(np.float64) @ vertices
 
 
 def parameter_labels(
@@ -43,7 +41,7 @@ def parameter_labels(
             T_cam_world[:3, 3],
             pose_world[k, :3],
             transl_world[k],
-            rest_pelvis(model, bodies.betas[k]),
+            rest_body(model, bodies.betas[k])[1][0],
         )
     joints_world = bodies.joints[frame].astype(np.float64)
     joints_cam = transform(T_cam_world, joints_world)

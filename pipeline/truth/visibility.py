@@ -1,32 +1,68 @@
 """Which joints can be seen and how much of a person is hidden, from depth images.
 
 A skeleton joint lies inside its limb, so "something is in front of it" is not yet "hidden": the
-limb's own flesh may be. The tolerance grows with the largest ball around the joint that the posed
-body contains.
+limb's own flesh may be. How much flesh a joint may have in front of it is measured on the person's
+own T-pose, where no limb is before another.
 """
 
 import numpy as np
-from scipy.spatial import cKDTree
 
+from pipeline.body.modelfile import JOINT_INDEX, JOINT_NAMES
 from pipeline.conventions import PARTS
-from pipeline.truth.schema import VISIBILITY
+from pipeline.truth.schema import JOINT_COUNT, VISIBILITY
 from pipeline.truth.silhouette import render_depth
 
 SURFACE_TOLERANCE_M = 0.015
-FLESH_FACTOR = 1.75
-"""Flesh in front of a joint may be this much thicker than the ball: a thigh or a chest is wider
-than it is deep. With less, hips seen from the side count as hidden; with more, far hips show."""
+FLESH_FACTOR = 1.25
+"""Bodies are looked at from anywhere, and thickness is measured front to back only."""
 
 _COVERS = [PARTS[name] for name in ("hair", "upper", "lower", "full", "outer", "shoes")]
+_EYES = [JOINT_INDEX[name] for name in ("left_eye", "right_eye")]
+# Along the depth axis, a finger has its neighbours and a foot its whole length.
+_FLAT = [j for j, name in enumerate(JOINT_NAMES) if name.endswith(("1", "2", "3", "foot"))]
+_FLAT = [j for j in _FLAT if not JOINT_NAMES[j].startswith("spine")]
 
 
-def flesh_depth(joints: np.ndarray, vertices: np.ndarray) -> np.ndarray:
-    """How deep (J,) m below the first surface of the body a joint may lie and still be seen.
+def flesh_depth(rest_joints: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """How deep (127,) m below the first surface of the body each joint may lie and still be seen.
 
-    joints: (J, 3), vertices: (V, 3) of the skin (no eyeballs or teeth); same frame, metres.
+    rest_joints: (55, 3) and vertices: (V, 3), the person's T-pose in the body-model frame (Y up,
+    facing +Z), metres. Joints 55..126 lie on the skin.
     """
-    ball_m, _ = cKDTree(vertices).query(joints)
-    return SURFACE_TOLERANCE_M + FLESH_FACTOR * ball_m
+    # The last surface, past the cavity of the mouth; for a foot the first, below the knee.
+    front_back = _exits(rest_joints, vertices, faces, axis=2, pick=max)
+    below_above = _exits(rest_joints, vertices, faces, axis=1, pick=min)
+    flesh_m = np.zeros(JOINT_COUNT)
+    flesh_m[: len(rest_joints)] = front_back.max(axis=1)
+    flesh_m[_FLAT] = below_above[_FLAT].max(axis=1)
+    # Behind an eye is the whole head.
+    flesh_m[_EYES] = front_back[_EYES, 1]
+    return SURFACE_TOLERANCE_M + FLESH_FACTOR * flesh_m
+
+
+def _exits(points, vertices, faces, axis: int, pick) -> np.ndarray:
+    """Distance (N, 2) m from each point down and up an axis to the first surface (pick = min) or
+    to the last (pick = max); 0 where there is none."""
+    across = [i for i in range(3) if i != axis]
+    a, b, c = np.moveaxis(vertices[faces][:, :, across], 1, 0)
+    heights = vertices[faces][:, :, axis]
+    exits = np.zeros((len(points), 2))
+    for n, point in enumerate(points):
+        p = point[across]
+        share = np.stack([_cross(b - p, c - p), _cross(c - p, a - p), _cross(a - p, b - p)], axis=1)
+        hit = (share >= 0).all(axis=1) | (share <= 0).all(axis=1)
+        hit &= share.sum(axis=1) != 0
+        if hit.any():
+            along = (share[hit] * heights[hit]).sum(axis=1) / share[hit].sum(axis=1) - point[axis]
+            exits[n] = (
+                pick(-along[along < 0], default=0.0),
+                pick(along[along >= 0], default=0.0),
+            )
+    return exits
+
+
+def _cross(s: np.ndarray, t: np.ndarray) -> np.ndarray:
+    return s[:, 0] * t[:, 1] - s[:, 1] * t[:, 0]
 
 
 def joint_codes(

@@ -1,0 +1,255 @@
+"""Re-check a finished dataset from its files alone: nothing but what a user downloads is opened.
+
+Every fault becomes one line; the checks go on, so that one damaged sample does not hide another.
+"""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.conventions import PARTS, project, transform
+from pipeline.errors import GenbError
+from pipeline.shards.index import read_index
+from pipeline.shards.read import UNREADABLE, Sample, read_samples
+from pipeline.storage import read_json, sha256_file
+from pipeline.truth.labels import modal_box
+from pipeline.truth.schema import LABEL_ARRAYS, SEEN, VISIBILITY, array_faults, dense_arrays
+
+_IMAGES = {"rgb.jpg": 3, "cg.png": 3, "mask.png": 2, "part.png": 2}
+_GEOMETRY = {"depth.npy": "float32", "normal.npy": "float16"}
+
+_REPROJECTION_PX = 0.02
+"""joints_2d and joints_cam are float32: some 1e-7 of 10 m at 10,000 px focal length and 0.1 m."""
+_FRAME_M = 2e-5
+"""joints_world and joints_cam are float32 of numbers up to about 30 m."""
+_UNIT_LENGTH = 2e-3
+"""Normals are float16."""
+
+
+def verify(out: Path) -> list[str]:
+    """All faults of the dataset in `out`; an empty list when it is sound."""
+    out = Path(out)
+    if not (out / "dataset.json").is_file():
+        return [f"{out}: no dataset.json; this is not a finished dataset"]
+    try:
+        description = read_json(out / "dataset.json")
+        faults = _unlisted_tars(out, description)
+        contents = [
+            _check_shard(out, description, shard, faults) for shard in description["shards"]
+        ]
+        faults += _count_faults(description, contents)
+        faults += _index_faults(out, description, [p for _, people in contents for p in people])
+    except (GenbError, *UNREADABLE) as error:
+        return [f"{out / 'dataset.json'}: {error!r}"]
+    return faults
+
+
+def _unlisted_tars(out: Path, description: dict) -> list[str]:
+    listed = {shard["shard"] for shard in description["shards"]}
+    present = {tar.name for tar in (out / "shards").glob("*.tar")}
+    return [f"shards/{name}: not listed in dataset.json" for name in sorted(present - listed)]
+
+
+def _check_shard(out: Path, description: dict, shard: dict, faults: list[str]) -> tuple:
+    """Check one tar, adding to `faults`; returns its keys and its (key, person facts) pairs."""
+    tar = out / "shards" / shard["shard"]
+    keys, people = [], []
+    if not tar.is_file():
+        faults.append(f"{tar.name}: missing")
+        return keys, people
+    digest = sha256_file(tar)
+    if digest != shard["sha256"]:
+        faults.append(f"{tar.name}: its SHA-256 is not the one in dataset.json")
+    checksum = tar.with_name(f"{tar.name}.sha256")
+    if not checksum.is_file() or checksum.read_text() != f"{shard['sha256']}  {tar.name}\n":
+        faults.append(f"{checksum.name}: missing, or not the checksum in dataset.json")
+    try:
+        for sample in read_samples(tar):
+            keys.append(sample.key)
+            where = f"{tar.name}: {sample.key}"
+            try:
+                facts = sample.json()
+                people += [(sample.key, person) for person in facts["people"]]
+                faults += [f"{where}: {fault}" for fault in sample_faults(sample, description)]
+            except UNREADABLE as error:
+                faults.append(f"{where}: cannot be read ({error!r})")
+    except GenbError as error:
+        faults.append(f"{tar.name}: {error}")
+    if keys != shard["samples"]:
+        faults.append(f"{tar.name}: its samples are not those listed in dataset.json")
+    return keys, people
+
+
+def sample_faults(sample: Sample, description: dict) -> list[str]:
+    """Faults of one sample: its members, its shapes, and whether labels and pixels agree."""
+    config = description["config"]
+    geometry = _GEOMETRY if config["shards"]["geometry"] else {}
+    expected = {*_IMAGES, *geometry, "json", "npz"}
+    if set(sample.members) != expected:
+        return [f"holds {sorted(sample.members)}, expected {sorted(expected)}"]
+    facts, labels = sample.json(), sample.labels()
+    arrays = LABEL_ARRAYS | dense_arrays(config["shards"]["dense_keypoints"])
+    faults = array_faults(labels, arrays)
+    if facts["key"] != sample.key:
+        faults.append(f"its JSON says it is {facts['key']}")
+    if faults:
+        return faults
+    return [
+        *_image_faults(sample, facts),
+        *(_geometry_faults(sample) if geometry else []),
+        *_projection_faults(labels, facts),
+        *_pixel_faults(sample, labels, facts),
+        *_people_faults(labels, facts),
+    ]
+
+
+def _image_faults(sample: Sample, facts: dict) -> list[str]:
+    size = (facts["camera"]["height"], facts["camera"]["width"])
+    faults = []
+    for name, dimensions in _IMAGES.items():
+        image = sample.image(name)
+        if image.shape[:2] != size or image.ndim != dimensions or image.dtype != np.uint8:
+            faults.append(f"{name} is {image.shape} {image.dtype}, expected {size} 8-bit")
+    if int(sample.image("part.png").max()) > max(PARTS.values()):
+        faults.append("part.png holds an unknown part id")
+    return faults
+
+
+def _geometry_faults(sample: Sample) -> list[str]:
+    depth, normal = sample.array("depth.npy"), sample.array("normal.npy")
+    mask = sample.image("mask.png")
+    if depth.shape != mask.shape or normal.shape != (*mask.shape, 3):
+        return [f"depth {depth.shape} and normal {normal.shape} do not fit the mask {mask.shape}"]
+    faults = []
+    if depth.dtype != _GEOMETRY["depth.npy"] or normal.dtype != _GEOMETRY["normal.npy"]:
+        faults.append(f"depth is {depth.dtype} and normal {normal.dtype}")
+    if np.isnan(depth).any() or (depth <= 0).any():
+        faults.append("depth holds NaN or values that are not in front of the camera")
+    if not np.isfinite(depth[mask > 0]).all():
+        faults.append("a person's pixel has no depth")
+    length = np.linalg.norm(normal.astype(np.float32), axis=-1)
+    if np.abs(length[mask > 0] - 1).max(initial=0) > _UNIT_LENGTH:
+        faults.append("a person's pixel has a normal that is not of unit length")
+    return faults
+
+
+def _projection_faults(labels: dict, facts: dict) -> list[str]:
+    faults = []
+    camera = facts["camera"]
+    joints = labels["joints_cam"].astype(np.float64)
+    front = joints[..., 2] > 0.1
+    error_px = np.linalg.norm(
+        project(labels["K"], joints[front]) - labels["joints_2d"][front], axis=-1
+    )
+    if error_px.max(initial=0) > _REPROJECTION_PX:
+        faults.append(f"K @ joints_cam is {error_px.max():.3g} px from joints_2d")
+    T = labels["T_cam_world"]
+    moved = transform(T, labels["joints_world"].astype(np.float64))
+    if np.abs(moved - joints).max(initial=0) > _FRAME_M:
+        faults.append(f"T_cam_world @ joints_world is {np.abs(moved - joints).max():.3g} m off")
+    if np.abs(T[:3, :3] @ T[:3, :3].T - np.eye(3)).max() > 1e-9 or np.linalg.det(T[:3, :3]) < 0:
+        faults.append("T_cam_world is not a rigid motion")
+    if not np.array_equal(np.array(camera["K"]), labels["K"]):
+        faults.append("K in the JSON is not K in the npz")
+    focal = labels["K"][[0, 1], [0, 1]]
+    fov = 2 * np.degrees(np.arctan(np.array([camera["width"], camera["height"]]) / 2 / focal))
+    if np.abs(fov - [camera["hfov_deg"], camera["vfov_deg"]]).max() > 1e-6:
+        faults.append("the fields of view do not belong to K")
+    if not np.array_equal(labels["pose_cam"][:, 3:], labels["pose_world"][:, 3:]):
+        faults.append("pose_cam and pose_world differ in more than the root")
+    return faults
+
+
+def _pixel_faults(sample: Sample, labels: dict, facts: dict) -> list[str]:
+    mask, part = sample.image("mask.png"), sample.image("part.png")
+    height, width = mask.shape
+    faults = []
+    if int(mask.max()) > len(facts["people"]):
+        faults.append(
+            f"mask.png holds id {mask.max()}, but there are {len(facts['people'])} people"
+        )
+    if ((part > 0) != (mask > 0)).any():
+        faults.append("part.png and mask.png do not cover the same pixels")
+    for k in range(len(facts["people"])):
+        own = mask == k + 1
+        if own.sum() != labels["mask_area_px"][k]:
+            faults.append(f"person {k}: mask_area_px is not the mask's area")
+        if not np.array_equal(modal_box(own), labels["box_modal"][k]):
+            faults.append(f"person {k}: box_modal is not the mask's box")
+    uv, code = labels["joints_2d"], labels["joints_code"]
+    inside = ((uv >= 0) & (uv < [width, height])).all(axis=-1)
+    if (~inside & (code != VISIBILITY["outside_image"])).any():
+        faults.append("a joint outside the image is coded as inside")
+    if not np.array_equal(np.isin(code, SEEN), labels["joints_visible"]):
+        faults.append("joints_visible does not follow from joints_code")
+    box = labels["box_amodal"]
+    joints_in = (uv >= box[:, None, :2] - 1) & (uv <= box[:, None, 2:] + 1)
+    if not joints_in[labels["joints_cam"][..., 2] > 0.1].all():
+        faults.append("a joint lies outside box_amodal")
+    return faults
+
+
+def _people_faults(labels: dict, facts: dict) -> list[str]:
+    people, count = facts["people"], len(labels["betas"])
+    if len(people) != count or facts["people_count"] != count:
+        return [f"{len(people)} people in the JSON, {count} in the npz"]
+    faults = []
+    for name in ("occlusion", "truncation"):
+        if ((labels[name] < 0) | (labels[name] > 1)).any():
+            faults.append(f"{name} is not a share")
+        if [p[name] for p in people] != [float(v) for v in labels[name]]:
+            faults.append(f"{name} in the JSON is not that in the npz")
+    if [p["instance_id"] for p in people] != list(range(1, count + 1)):
+        faults.append("instance ids are not 1, 2, 3, ...")
+    return faults
+
+
+def _count_faults(description: dict, contents: list[tuple]) -> list[str]:
+    counts = description["counts"]
+    rejected = {r["scene"] for r in description["rejected"]}
+    keys = [key for shard_keys, _ in contents for key in shard_keys]
+    found = {
+        "samples": len(keys),
+        "people": sum(len(people) for _, people in contents),
+        "shards": len(contents),
+        "rejected": len(rejected),
+    }
+    faults = [
+        f"dataset.json counts {counts[name]} {name}, but there are {n}"
+        for name, n in found.items()
+        if counts[name] != n
+    ]
+    faults += [f"sample {key} occurs twice" for key, n in Counter(keys).items() if n > 1]
+    faults += [
+        f"scene {r['scene']} is rejected without a stage and a reason"
+        for r in description["rejected"]
+        if not r.get("reason") or not r.get("stage")
+    ]
+    present = {int(key[:6]) for key in keys}
+    lost = set(range(counts["scenes"])) - present - rejected
+    faults += [f"scene {scene} is neither in a shard nor rejected" for scene in sorted(lost)]
+    both = sorted(present & rejected)
+    return faults + [f"scene {scene} is both in a shard and rejected" for scene in both]
+
+
+def _index_faults(out: Path, description: dict, people: list[tuple[str, dict]]) -> list[str]:
+    if not (out / "index.parquet").is_file():
+        return ["index.parquet: missing"]
+    try:
+        rows = read_index(out / "index.parquet")
+    except (OSError, ValueError) as error:
+        return [f"index.parquet: cannot be read ({error})"]
+    listed = Counter((row["key"], row["person"]) for row in rows)
+    present = Counter((key, person["person"]) for key, person in people)
+    if listed != present:
+        odd = sorted((listed - present) | (present - listed))[:5]
+        return [f"index.parquet: its rows are not the people in the shards, e.g. {odd}"]
+    facts = {(key, person["person"]): person for key, person in people}
+    wrong = [
+        f"{row['key']} person {row['person']}: {name}"
+        for row in rows
+        for name in ("action", "age_years", "occlusion", "mask_area_px", "distance_m")
+        if row[name] != facts[row["key"], row["person"]][name]
+    ]
+    return [f"index.parquet: differs from the shards at {line}" for line in wrong[:20]]
