@@ -108,7 +108,7 @@ class CameraSection(Section):
 class LightSection(Section):
     """Image-based light."""
 
-    hdris: list[str] = ["city", "courtyard", "forest", "sunrise", "sunset", "interior", "studio"]
+    hdris: list[str] = ["city", "courtyard", "forest", "sunrise", "interior", "studio"]
     strength: Range = (0.9, 1.1)
     exposure_stops: Range = (-0.25, 0.35)
     rotation_deg: Range = (0.0, 360.0)

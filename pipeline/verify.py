@@ -40,7 +40,7 @@ def verify(out: Path) -> list[str]:
         ]
         faults += _count_faults(description, contents)
         faults += _index_faults(out, description, [p for _, people in contents for p in people])
-    except (GenbError, *UNREADABLE) as error:
+    except (GenbError, TypeError, *UNREADABLE) as error:
         return [f"{out / 'dataset.json'}: {error!r}"]
     return faults
 

@@ -467,3 +467,34 @@ def test_the_scale_of_noise_can_be_swept_without_touching_the_render(tmp_path):
     ]
     assert plans[0].key("render") == plans[1].key("render")
     assert plans[0].key("rerender") != plans[1].key("rerender")
+
+
+# --- the demo model ------------------------------------------------------------------------------
+
+
+def test_a_trained_demo_model_repeats_and_re_renders(tmp_path):
+    from pipeline.diffusion.train import train
+
+    dataset = tmp_path / "dataset"
+    _write_scene(Plan(Config(), 5, dataset), frames=6)
+    models = [tmp_path / name for name in ("one", "two")]
+    for model in models:
+        train(dataset, model, minutes=1, iterations=(3, 2))
+    weights = [
+        {p.relative_to(m): p.read_bytes() for p in sorted(m.rglob("*.safetensors"))} for m in models
+    ]
+    assert weights[0] == weights[1] and len(weights[0]) == 7
+    config = load_config(str(models[0] / "rerender.toml"))
+    check_models(config)
+    request = _request(config)
+    rendered = make_backend(config).rerender(request)
+    assert rendered.record["steps_run"] == 6 and (rendered.image != request.image).any()
+
+
+def test_training_without_enough_renders_says_what_to_make(tmp_path):
+    from pipeline.diffusion.training_data import load_training_data
+
+    dataset = tmp_path / "dataset"
+    _write_scene(Plan(Config(), 5, dataset), frames=2)
+    with pytest.raises(GenbError, match="2 labelled renders.*--scenes"):
+        load_training_data(dataset)

@@ -34,7 +34,7 @@ class Environment:
     def radiance(self, directions: np.ndarray) -> np.ndarray:
         """Linear RGB (..., 3) seen along world directions (..., 3), not necessarily unit."""
         height, width, _ = self.panorama.shape
-        local = directions @ rotation_z(self.rotation_deg)  # rows times R = R^T applied
+        local = directions @ rotation_z(self.rotation_deg).astype(directions.dtype)  # rows times R = R^T applied
         length = np.linalg.norm(local, axis=-1)
         u = 0.5 - np.arctan2(local[..., 1], local[..., 0]) / (2 * np.pi)
         v = 0.5 + np.arcsin(np.clip(local[..., 2] / length, -1, 1)) / np.pi
@@ -111,9 +111,10 @@ def ground_albedo(
     panorama behind it, so the plane has no visible edge. Where people stand, what is plainly not
     floor (furniture, a wall) takes the colour of the floor the photographer stood on.
     """
-    step = ((np.arange(size_px) + 0.5) / size_px * 2 - 1) * radius_m
+    step = (((np.arange(size_px) + 0.5) / size_px * 2 - 1) * radius_m).astype(np.float32)
     x, y = np.meshgrid(step, step)
-    directions = np.stack([x - eye_m[0], y - eye_m[1], np.full_like(x, -eye_m[2])], axis=-1)
+    eye = eye_m.astype(np.float32)
+    directions = np.stack([x - eye[0], y - eye[1], np.full_like(x, -eye[2])], axis=-1)
     light = np.maximum(environment.irradiance(np.array([0.0, 0.0, 1.0])), 1e-4)
     albedo = np.clip(environment.radiance(directions) * np.pi / light, 0.004, MAX_ALBEDO)
     floor = _floor_colour(environment, light)

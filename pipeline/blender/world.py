@@ -19,7 +19,7 @@ from pipeline.scene import CameraSpec, LightSpec
 
 GROUND_RADIUS_M = 14.0
 FADE_FROM_M = 9.0
-GROUND_PX = 2048
+GROUND_PX = 1536
 WHITE_BALANCE = 0.5
 """How far the camera's white balance follows the light's colour."""
 

@@ -50,7 +50,7 @@ def body_spheres(joints: np.ndarray, stature_m: float) -> tuple[np.ndarray, np.n
 def smallest_gap_m(
     centres_a: np.ndarray, radii_a: np.ndarray, centres_b: np.ndarray, radii_b: np.ndarray
 ) -> float:
-    """Smallest distance between two people's spheres over all frames; negative when they overlap."""
+    """Smallest distance between two people in any frame; negative when their spheres overlap."""
     difference = centres_a[:, :, None] - centres_b[:, None]
     distance = np.sqrt(np.einsum("tabi,tabi->tab", difference, difference))
     return float((distance - radii_a[:, None] - radii_b).min())

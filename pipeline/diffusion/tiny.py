@@ -7,6 +7,7 @@ never a result. `python -m pipeline.diffusion.tiny FOLDER [--family sdxl]` write
 
 import argparse
 import json
+import shutil
 from pathlib import Path
 
 from pipeline.storage import atomic_dir
@@ -41,9 +42,20 @@ def _write(folder: Path, family: str) -> None:
             )
             _wake(net)
             net.save_pretrained(folder / f"controlnet_{control}")
-    for scrap in (folder / "tokenizer").iterdir():
-        scrap.unlink()
-    (folder / "tokenizer").rmdir()
+
+
+def silent_text_encoder(folder: Path):
+    """(tokenizer, CLIP text encoder) that give zeros for every prompt: a pipeline without words."""
+    import torch
+    from transformers import CLIPTextModel
+
+    tokenizer = _tokenizer(folder)
+    encoder = CLIPTextModel(_text_config(tokenizer, "quick_gelu"))
+    last = next(m for name, m in encoder.named_modules() if name.endswith("final_layer_norm"))
+    with torch.no_grad():
+        last.weight.zero_()
+        last.bias.zero_()
+    return tokenizer, encoder
 
 
 def _sd15(folder: Path):
@@ -163,7 +175,7 @@ def _text_config(tokenizer, activation: str):
 
 
 def _tokenizer(folder: Path):
-    """A CLIP tokenizer without merges: every byte is a token."""
+    """A CLIP tokenizer without merges: every byte is a token. `folder` is used as scrap paper."""
     from transformers import CLIPTokenizer
 
     symbols = _byte_symbols()
@@ -183,7 +195,9 @@ def _tokenizer(folder: Path):
     (folder / "merges.txt").write_text("#version: 0.2\n")
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
     (folder / "special_tokens_map.json").write_text(json.dumps(special))
-    return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+    tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+    shutil.rmtree(folder)
+    return tokenizer
 
 
 def _byte_symbols() -> list[str]:

@@ -95,12 +95,13 @@ def dress(
         collider = np.concatenate([collider, vertices], axis=1)
     settings = cloth_settings(config, measures(spec))
     task = (fitted.rest, fitted.sewn, pattern.faces, pinned, path, collider, collider_faces)
+    skin = np.stack([pattern.binding @ frame for frame in who.body])
     result, cpu_s = simulate(*task, settings)
-    wrong = fault(result, fitted.rest, pattern.faces, bare)
+    wrong = fault(result, fitted.rest, pattern.faces, skin)
     if retried := wrong is not None:
         result, more_s = simulate(*task, settings.safer())
         cpu_s += more_s
-        wrong_again = fault(result, fitted.rest, pattern.faces, bare)
+        wrong_again = fault(result, fitted.rest, pattern.faces, skin)
         if wrong_again:
             raise SceneRejected(
                 f"the {spec.kind} diverged twice in the cloth simulation ({wrong}; then "

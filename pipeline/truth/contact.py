@@ -25,11 +25,14 @@ def _deepest_inside(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray)
     if not near.any():
         return 0.0
     candidates = points[near]
-    _, closest = cKDTree(vertices).query(candidates)
+    gap_m, closest = cKDTree(vertices).query(candidates)
     outward = vertex_normals(vertices, faces)[closest]
-    candidates = candidates[((candidates - vertices[closest]) * outward).sum(axis=1) < 0]
-    candidates = candidates[[winding_number(p, vertices, faces) > 0.5 for p in candidates]]
-    return max((_distance(p, vertices, faces) for p in candidates), default=0.0)
+    behind = ((candidates - vertices[closest]) * outward).sum(axis=1) < 0
+    # Deepest first, so that the first one truly inside is the answer (to a vertex spacing).
+    for i in np.flatnonzero(behind)[np.argsort(-gap_m[behind], kind="stable")]:
+        if winding_number(candidates[i], vertices, faces) > 0.5:
+            return _distance(candidates[i], vertices, faces)
+    return 0.0
 
 
 def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:

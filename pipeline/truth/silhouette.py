@@ -32,10 +32,9 @@ def render_depth(
     scene = with_gl.Scene()
     primitive = with_gl.Primitive(
         positions=(vertices_cam * [1.0, -1.0, -1.0]).astype(np.float32),
-        indices=faces.astype(np.uint32),
+        # Cycles sees both sides of a face; SEG mode below culls back faces whatever the material.
+        indices=np.concatenate([faces, faces[:, ::-1]]).astype(np.uint32),
         mode=with_gl.constants.GLTF.TRIANGLES,
-        # Cycles sees both sides of a face, so must this.
-        material=with_gl.MetallicRoughnessMaterial(doubleSided=True),
     )
     node = scene.add(with_gl.Mesh([primitive]))
     camera = with_gl.IntrinsicsCamera(K[0, 0], K[1, 1], K[0, 2], K[1, 2], znear=near, zfar=far)

@@ -1,0 +1,236 @@
+"""A whole scene with the free body: masks against ray casting, parts, exposure, repeatability."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.assets import find_file
+from pipeline.body.modelfile import model_path, read_model_file
+from pipeline.config import Config
+from pipeline.contracts import RenderPasses, SceneBodies
+from pipeline.conventions import PARTS, pixel_centres, rotation_z
+from pipeline.scene import SceneSpec
+
+pytest.importorskip("bpy", reason="Blender's Python module is not installed")
+
+from pipeline.blender import hems, world  # noqa: E402
+from pipeline.blender.scene_render import Stage, render_scene  # noqa: E402
+from pipeline.blender.wardrobe import Worn  # noqa: E402
+
+SIZE = 128
+HDRIS = ("city", "courtyard", "forest", "sunrise", "sunset", "interior", "studio")
+SUBJECT_FROM_BODY = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], float)
+
+
+@pytest.fixture(scope="module")
+def model(body_dir):
+    return read_model_file(model_path(body_dir, "neutral"))
+
+
+def make_stage(model, hdri="city", styles=("long", "short"), hair=True, size=SIZE):
+    """Two people in T-pose, one turned, one in a tube skirt; the arms leave the picture."""
+    subject = model.v_template @ SUBJECT_FROM_BODY.T
+    subject = subject - [0, 0, subject[:, 2].min()]
+    transforms = []
+    for x, y, yaw in ((-0.35, 0.0, 10.0), (0.45, 0.6, -25.0)):
+        T = np.eye(4)
+        T[:3, :3], T[:3, 3] = rotation_z(yaw), (x, y, 0.0)
+        transforms.append(T)
+    vertices = np.stack([subject @ T[:3, :3].T + T[:3, 3] for T in transforms])
+    look = {"skin_tone": 0.4, "iris": "brown", "hair_colour": "brown", "shoe_seed": 3, "seed": 4}
+    clip = {"name": "idle", "seed": 0, "frames": 1, "fps": 25.0}
+    person = {"gender": "neutral", "age_years": 30, "ancestry": [0, 0, 1], "betas": [0.0]}
+    people = [
+        {
+            "subject": {**person, "subject": f"s{k}", "sex": sex, "motion": clip, "outfit": []},
+            "first_frame": 0,
+            "position_m": [0, 0],
+            "yaw_deg": 0,
+            "expression": [0.0] * 10,
+            "appearance": {**look, "hair_style": styles[k], "garment_seeds": []},
+        }
+        for k, sex in enumerate(("female", "male"))
+    ]
+    spec = SceneSpec.model_validate(
+        {
+            "scene": 3,
+            "seed": 11,
+            "frames": 1,
+            "people": people,
+            "camera": {
+                "width": size,
+                "height": size,
+                "vfov_deg": 36,
+                "eye_m": [0.1, -3.6, 1.3],
+                "target_m": [0, 0, 0.95],
+            },
+            "light": {"hdri": hdri, "rotation_deg": 30, "strength": 1.0, "exposure_stops": 0.0},
+        }
+    )
+    bodies = SceneBodies(
+        vertices=vertices[None].astype(np.float32),
+        joints=np.zeros((1, 2, 127, 3), np.float32),
+        pose_world=np.zeros((1, 2, 165)),
+        transl_world=np.zeros((1, 2, 3)),
+        betas=np.zeros((2, 1)),
+        expression=np.zeros((2, 10)),
+        tpose=np.stack([subject, subject]).astype(np.float32),
+        T_world_subject=np.stack(transforms)[None],
+    )
+    wardrobe = [[_tube(transforms[0])], []]
+    return Stage(spec, bodies, wardrobe, [model, model], find_file("hdri", hdri))
+
+
+def _tube(T):
+    """An open cylinder around the hips, as a skirt."""
+    angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+    rings = [
+        np.column_stack([0.27 * np.cos(angle), 0.24 * np.sin(angle), np.full(40, z)])
+        for z in np.linspace(1.0, 0.55, 8)
+    ]
+    rest = np.concatenate(rings)
+    a = np.arange(7)[:, None] * 40 + np.arange(40)
+    b = np.arange(7)[:, None] * 40 + (np.arange(40) + 1) % 40
+    faces = np.concatenate(
+        [np.stack([a, a + 40, b], -1).reshape(-1, 3), np.stack([b, a + 40, b + 40], -1).reshape(-1, 3)]
+    )
+    world_vertices = (rest @ T[:3, :3].T + T[:3, 3])[None].astype(np.float32)
+    return Worn("skirt", PARTS["lower"], world_vertices, faces, rest.astype(np.float32), seed=5)
+
+
+def config(**render):
+    return Config.model_validate({"render": {"samples": 2, **render}, "execution": {"threads": 2}})
+
+
+@pytest.fixture(scope="module")
+def small_ground():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world, "GROUND_PX", 256)
+        yield
+
+
+@pytest.fixture(scope="module")
+def rendered(model, small_ground, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("render")
+    stage = make_stage(model)
+    render_scene(stage, config(), folder)
+    passes = RenderPasses.load(folder / "frame_0000.npz")
+    return SimpleNamespace(stage=stage, folder=folder, passes=passes)
+
+
+def test_files(rendered):
+    assert sorted(p.name for p in rendered.folder.iterdir()) == [
+        "frame_0000.npz",
+        "frame_0000.png",
+        "render.json",
+    ]
+    with Image.open(rendered.folder / "frame_0000.png") as image:
+        assert image.mode == "RGB" and image.size == (SIZE, SIZE)
+        assert not image.text, "a PNG with dates or timings is not repeatable"
+    facts = json.loads((rendered.folder / "render.json").read_text())
+    assert facts["device"] == "cpu" and facts["view_transform"] == "AgX"
+
+
+def test_labels_camera_is_blenders_camera(rendered):
+    camera = rendered.stage.spec.camera
+    from pipeline.conventions import project, transform
+
+    ours = project(camera.K(), transform(camera.T_cam_world(), rendered.stage.bodies.vertices[0]))
+    assert np.abs(rendered.passes.vertex_uv - ours).max() < 2e-3
+    assert float(rendered.passes.position_error_px) < 0.01
+
+
+def test_body_mask_and_depth_equal_trimesh(rendered, model):
+    """Another ray caster (trimesh) on the naked bodies; only the one-pixel silhouette band may differ."""
+    import trimesh
+
+    camera = rendered.stage.spec.camera
+    T_world_cam = np.linalg.inv(camera.T_cam_world())
+    rays = np.concatenate([pixel_centres(SIZE, SIZE), np.ones((SIZE, SIZE, 1))], axis=-1)
+    rays = rays[::2, ::2].reshape(-1, 3) @ np.linalg.inv(camera.K()).T
+    instance = np.zeros(len(rays), int)
+    depth = np.full(len(rays), np.inf)
+    for k, vertices in enumerate(rendered.stage.bodies.vertices[0]):
+        mesh = trimesh.Trimesh(vertices, model.faces, process=False)
+        points, ray, _ = mesh.ray.intersects_location(
+            np.broadcast_to(T_world_cam[:3, 3], rays.shape), rays @ T_world_cam[:3, :3].T
+        )
+        z = ((points - T_world_cam[:3, 3]) @ T_world_cam[:3, 2])
+        for index, value in zip(ray, z, strict=True):
+            if value < depth[index]:
+                depth[index], instance[index] = value, k + 1
+    instance = instance.reshape(SIZE // 2, SIZE // 2)
+    depth = depth.reshape(instance.shape)
+    mine = rendered.passes.body_instance[::2, ::2].astype(int)
+    assert (instance == mine).mean() > 0.998
+    agree = (instance == mine) & (mine > 0)
+    error = np.abs(rendered.passes.body_depth[::2, ::2][agree] - depth[agree])
+    assert np.percentile(error, 99) < 1e-3
+    assert np.isinf(rendered.passes.body_depth[rendered.passes.body_instance == 0]).all()
+
+
+def test_clothes_and_hair_are_in_the_masks_and_only_add(rendered):
+    passes = rendered.passes
+    parts = set(np.unique(passes.part))
+    wanted = ("background", "skin", "face", "hands", "hair", "lower", "feet")
+    assert {PARTS[name] for name in wanted} <= parts
+    assert ((passes.instance > 0) == (passes.part > 0)).all()
+    assert (passes.body_instance[passes.instance == 0] == 0).all()
+    covered = (passes.part == PARTS["lower"]) & (passes.body_instance == passes.instance)
+    assert covered.any()
+    assert (passes.depth[covered] < passes.body_depth[covered] + 0.02).all()
+
+
+def test_ground_has_depth_and_is_background(rendered):
+    passes = rendered.passes
+    camera = rendered.stage.spec.camera
+    empty = passes.instance == 0
+    assert np.isinf(passes.depth[0, 0]) and empty[0, 0]
+    row = SIZE - 2
+    column = int(np.argmax(empty[row]))
+    ray = np.linalg.inv(camera.K()) @ [column + 0.5, row + 0.5, 1.0]
+    down = (ray @ camera.T_cam_world()[:3, :3])[2]
+    assert passes.depth[row, column] == pytest.approx(-camera.eye_m[2] / down, rel=1e-3)
+    normal = passes.normal[row, column].astype(float) @ camera.T_cam_world()[:3, :3]
+    assert np.allclose(normal, [0, 0, 1], atol=2e-3)
+
+
+def test_rendering_again_gives_the_same_bytes(rendered, model, small_ground, tmp_path):
+    first, second = tmp_path / "other", tmp_path / "again"
+    first.mkdir()
+    second.mkdir()
+    render_scene(make_stage(model, "forest", ("bald", "medium"), size=64), config(), first)
+    render_scene(make_stage(model), config(), second)
+    for path in sorted(rendered.folder.iterdir()):
+        assert (second / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+@pytest.mark.parametrize("hdri", HDRIS)
+def test_people_are_well_exposed_under_every_hdri(model, small_ground, hdri, tmp_path):
+    stage = make_stage(model, hdri, ("bald", "bald"), size=64)
+    render_scene(stage, config(denoise=False, hair=False), tmp_path)
+    with Image.open(tmp_path / "frame_0000.png") as image:
+        picture = np.asarray(image).astype(float).mean(axis=-1)
+    people = picture[RenderPasses.load(tmp_path / "frame_0000.npz").instance > 0]
+    # Medium skin and cloth belong in the middle half of the display range, with detail left.
+    assert 55 < people.mean() < 190
+    assert (people > 250).mean() < 0.08 and (people < 4).mean() < 0.08
+    assert picture.mean() > 25
+
+
+def test_hem_closes_the_border_with_one_orientation():
+    n = 6
+    rest = np.stack(np.meshgrid(np.arange(n), np.arange(n)), -1).reshape(-1, 2) * 0.05
+    rest = np.column_stack([rest, np.zeros(n * n)])
+    a = (np.arange(n - 1)[:, None] * n + np.arange(n - 1)).ravel()
+    faces = np.concatenate([np.stack([a, a + 1, a + n], 1), np.stack([a + 1, a + n + 1, a + n], 1)])
+    hem = hems.plan_hem(faces, len(rest))
+    assert len(hem.border) == 4 * (n - 1)
+    edges = np.concatenate([hem.faces[:, [i, (i + 1) % 3]] for i in range(3)])
+    assert len(np.unique(edges, axis=0)) == len(edges), "two faces run along an edge the same way"
+    folded = hem.extend(rest)[len(rest) :]
+    assert np.allclose(folded[:, 2], -hems.THICKNESS_M, atol=1e-6)
+    assert np.allclose(hem.extend(rest)[: len(rest)], rest, atol=1e-7)

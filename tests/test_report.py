@@ -1,0 +1,135 @@
+"""The report and the contact sheet show what is in the files."""
+
+import re
+from collections import Counter
+
+import numpy as np
+import pytest
+from made_scenes import made_dataset
+from PIL import Image
+
+from pipeline.errors import GenbError
+from pipeline.report.charts import categories, histogram, scatter
+from pipeline.report.contact_sheet import contact_sheet, write_contact_sheet
+from pipeline.report.html import rebuild_report
+from pipeline.report.overlays import (
+    depth_picture,
+    draw_bodies,
+    draw_points,
+    instance_picture,
+    part_picture,
+    person_colour,
+)
+from pipeline.shards.index import read_index
+
+
+@pytest.fixture(scope="module")
+def made(body_dir, tmp_path_factory):
+    return made_dataset(body_dir, tmp_path_factory.getbasetemp() / "made")
+
+
+@pytest.fixture(scope="module")
+def page(made):
+    return rebuild_report(made.plan.out).read_text()
+
+
+def test_every_picture_of_the_page_exists_and_every_picture_is_used(made, page):
+    folder = made.plan.out / "report"
+    used = set(re.findall(r'(?:src|href)="(images/[^"]+)"', page))
+    assert used == {f"images/{p.name}" for p in (folder / "images").iterdir()}
+    assert len(used) == 3 * 5
+
+
+def test_page_needs_no_network_and_no_script(page):
+    assert "http" not in page and "<script" not in page
+
+
+def test_page_tells_counts_rejections_and_audit(page):
+    assert "3 images · 7 people · 2 shard(s) · 1 of 3 scenes rejected" in page
+    assert "made up for the test" in page
+    assert "min_silhouette_iou = 0.97" in page
+    assert "<td>truth</td>" in page
+
+
+def test_charts_count_every_person_once(made, page):
+    rows = read_index(made.plan.out / "index.parquet")
+    for title, count in (("occlusion", len(rows)), ("people per image", 3)):
+        chart = re.search(f"<figcaption>{title}</figcaption>.*?</figure>", page)[0]
+        assert sum(int(n) for n in re.findall(r": (\d+)</title>", chart)) == count
+
+
+def test_histogram_is_the_histogram():
+    values = [0.0] * 5 + [1.0] * 2 + [10.0]
+    chart = histogram("x", values, bins=10)
+    counts = [int(n) for n in re.findall(r": (\d+)</title>", chart)]
+    assert counts == np.histogram(values, 10)[0].tolist()
+    assert "no data" in histogram("x", []) and "no data" in categories("x", [])
+
+
+def test_categories_fold_the_rare_ones():
+    chart = categories("x", ["a"] * 5 + ["b"] * 3 + ["c", "d"], most=2)
+    assert [int(n) for n in re.findall(r">(\d+)</text>", chart)] == [5, 3, 2]
+    assert "2 more" in chart and "<b>" not in categories("x", ["<b>"])
+
+
+def test_scatter_puts_larger_values_higher():
+    chart = scatter("x", [(1, 1), (2, 4)], "steps", "px")
+    (x1, y1), (x2, y2) = re.findall(r'cx="([\d.]+)" cy="([\d.]+)"', chart)
+    assert float(x1) < float(x2) and float(y1) > float(y2)
+
+
+def test_timings_are_gone_with_the_work_folder(made, tmp_path):
+    import shutil
+
+    out = tmp_path / "published"
+    shutil.copytree(made.plan.out, out, ignore=shutil.ignore_patterns("work", "report"))
+    assert "timings is gone" in rebuild_report(out).read_text()
+
+
+def test_report_without_dataset_says_so(tmp_path):
+    with pytest.raises(GenbError, match="no finished dataset"):
+        rebuild_report(tmp_path)
+
+
+def test_contact_sheet_shows_the_passes_unchanged(made, tmp_path):
+    write_contact_sheet(made.plan, 0, 1, tmp_path / "sheet.png")
+    sheet = np.asarray(Image.open(tmp_path / "sheet.png"))
+    assert np.array_equal(sheet, contact_sheet(made.plan, 0, 1))
+    height, width = made.passes[0][1].depth.shape
+    assert sheet.shape[1] == 4 * width
+    tile = sheet[22 : 22 + height, 2 * width : 3 * width]
+    assert np.array_equal(tile, depth_picture(made.passes[0][1].depth))
+    tile = sheet[44 + height : 44 + 2 * height, :width]
+    assert np.array_equal(tile, instance_picture(made.passes[0][1].instance))
+
+
+def test_contact_sheet_of_a_rejected_scene_tells_why(made):
+    with pytest.raises(GenbError, match="rejected at render: made up"):
+        contact_sheet(made.plan, 1, 0)
+
+
+def test_ids_become_distinct_colours():
+    ids = np.arange(9)[None]
+    assert Counter(map(tuple, instance_picture(ids)[0])).most_common(1)[0][1] == 1
+    parts = np.arange(12, dtype=np.uint8)[None]
+    assert len({tuple(c) for c in part_picture(parts)[0]}) == 12
+
+
+def test_near_is_brighter_than_far_and_nothing_is_black():
+    depth = np.array([[1.0, 3.0, np.inf]], np.float32)
+    near, far, nothing = depth_picture(depth)[0].astype(int).sum(axis=1)
+    assert near > far >= nothing == 0
+
+
+def test_dot_sits_on_its_pixel():
+    picture = draw_points(np.zeros((20, 30, 3), np.uint8), np.array([[[12.5, 7.5]]]))
+    rows, columns = np.nonzero(picture.sum(axis=2))
+    assert rows.mean() == pytest.approx(7) and columns.mean() == pytest.approx(12)
+
+
+def test_bodies_are_drawn_nearest_first():
+    depth = np.full((2, 8, 8), np.inf)
+    depth[0, :, :5], depth[1, :, 3:] = 3.0, 2.0
+    picture = draw_bodies(np.zeros((8, 8, 3), np.uint8), depth, np.diag([10.0, 10, 1]))
+    ratio = picture[4, 4].astype(float) / person_colour(1)
+    assert np.ptp(ratio) < 0.05 and picture[4, 1].argmax() == person_colour(0).argmax()
