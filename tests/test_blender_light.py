@@ -101,5 +101,5 @@ def test_ground_continues_the_photo(empty_scene):
     without = linear_picture(scene, 16)
     below = np.s_[40:]
     ratio = with_ground[below].mean(axis=0) / without[below].mean(axis=0)
-    # Grain (sd 11 %) averages out over rows; albedo above 0.88 and repaired places are clipped.
-    assert np.abs(ratio.mean() - 1) < 0.06
+    # Grain (sd 11 %) averages out over rows; where the floor was repaired it may differ (median).
+    assert np.abs(np.median(ratio) - 1) < 0.04

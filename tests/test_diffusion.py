@@ -314,9 +314,9 @@ def test_a_wrong_family_and_missing_controlnets_are_errors(tiny):
 
 def test_checking_models_imports_no_torch(tiny):
     code = (
-        "import sys; from pipeline.config import load_config;"
+        "import sys; from pipeline.config import CONFIG_DIR, load_config\n"
         "from pipeline.diffusion.models import check_models\n"
-        "try: check_models(load_config('render_configs/diffusion/sd15.toml'))\n"
+        "try: check_models(load_config(str(CONFIG_DIR / 'diffusion' / 'sd15.toml')))\n"
         "except Exception as e: print(type(e).__name__)\n"
         "print([m for m in ('torch', 'diffusers', 'transformers') if m in sys.modules])"
     )

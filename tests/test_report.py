@@ -124,7 +124,8 @@ def test_near_is_brighter_than_far_and_nothing_is_black():
 def test_dot_sits_on_its_pixel():
     picture = draw_points(np.zeros((20, 30, 3), np.uint8), np.array([[[12.5, 7.5]]]))
     rows, columns = np.nonzero(picture.sum(axis=2))
-    assert rows.mean() == pytest.approx(7) and columns.mean() == pytest.approx(12)
+    # OpenCV smooths the rim of its discs unevenly, by up to a sixth of a pixel.
+    assert (rows.mean(), columns.mean()) == pytest.approx((7, 12), abs=0.2)
 
 
 def test_bodies_are_drawn_nearest_first():

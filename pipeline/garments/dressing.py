@@ -14,7 +14,7 @@ from pipeline.contracts import SubjectMotion
 from pipeline.errors import SceneRejected
 from pipeline.garments.contact import Layer, push_outside
 from pipeline.garments.outfits import measures
-from pipeline.garments.patterns import Template, cut
+from pipeline.garments.patterns import Pattern, Template, cut
 from pipeline.garments.settle import Contact, Wearer, settle
 from pipeline.garments.shoes import Shoe, make_shoe, move_shoe
 from pipeline.garments.simulate import cloth_settings, fault, simulate
@@ -22,18 +22,55 @@ from pipeline.garments.surface import boundary_loops, compact
 from pipeline.garments.tailor import fit, pin_path
 from pipeline.scene import GarmentSpec
 
+_CUT_AT = 0.5
+"""Share of the ease-in after which clothes have their own shape."""
+
+
 @dataclass(frozen=True)
 class Dressed:
     """A garment over a clip. vertices: (T, N, 3) f32 m. rest: (N, 3) f32, T-pose. faces: (M, 3).
-    contact: how it lies on the body."""
+    contact: how it lies on the body. start: row of the wearer's frames the simulation began at."""
 
     spec: GarmentSpec
     vertices: np.ndarray
     rest: np.ndarray
     faces: np.ndarray
     contact: Contact
+    start: int
     retried: bool
     cpu_s: float
+
+
+def _start_frame(who: Wearer, pattern: Pattern) -> int:
+    """Row of the body at which the garment has its own shape.
+
+    Part of the way into the ease-in the arms hang lower and the knees bend, as clothes are cut for;
+    cloth cut for the T-pose bunches on the shoulders. A long tube starts on straight legs.
+    """
+    return 0 if pattern.hang_m > 0.08 else round(_CUT_AT * (who.first - 1))
+
+
+def _tpose_shape(who: Wearer, pattern: Pattern, inner, clearance_m: float) -> np.ndarray:
+    """The garment on the T-pose (N, 3): the coordinates its material is drawn in."""
+    below = [(garment.rest + who.shift_m, garment.faces) for garment, _ in inner]
+    tpose = who.body[0].astype(float)
+    return fit(pattern, who.template, tpose, below, 4 * clearance_m).rest
+
+
+def _collider(who: Wearer, inner, start: int) -> tuple[np.ndarray, np.ndarray]:
+    """What the cloth meets: vertices (F, C, 3) and faces of the body and the inner garments.
+
+    Cloth meets a garment instead of the skin under it: two close layers would quarrel.
+    """
+    collider, faces = who.body[start:, who.collider], who.collider_faces
+    bare = len(who.collider)
+    for garment, vertices in inner:
+        hidden = _hidden(collider[0, :bare], garment, vertices[start])
+        hidden = np.concatenate([hidden, np.zeros(collider.shape[1] - bare, bool)])
+        faces = faces[~hidden[faces].any(axis=1)]
+        faces = np.concatenate([faces, garment.faces + collider.shape[1]])
+        collider = np.concatenate([collider, vertices[start:]], axis=1)
+    return collider, faces
 
 
 def _hidden(vertices: np.ndarray, garment: Dressed, cloth: np.ndarray) -> np.ndarray:
@@ -82,20 +119,15 @@ def dress(
     """
     pattern = cut(who.template, spec)
     clearance = config.clearance_mm / 1000
-    below = [(garment.rest + who.shift_m, garment.faces) for garment, _ in inner]
-    fitted = fit(pattern, who.template, who.body[0].astype(float), below, 4 * clearance)
+    start = max([_start_frame(who, pattern), *(garment.start for garment, _ in inner)])
+    below = [(vertices[start].astype(float), garment.faces) for garment, vertices in inner]
+    fitted = fit(pattern, who.template, who.body[start].astype(float), below, 4 * clearance)
+    path = pin_path(fitted, who.template, who.body[start:])
+    collider, collider_faces = _collider(who, inner, start)
     pinned = np.flatnonzero(pattern.pinned)
-    path = pin_path(fitted, who.template, who.body)
-    bare = who.body[:, who.collider]
-    collider, collider_faces = bare, who.collider_faces
-    for garment, vertices in inner:
-        # Cloth meets the garment instead of the skin under it: two close layers would quarrel.
-        collider_faces = collider_faces[~_hidden(collider[0], garment, vertices[0])[collider_faces].any(axis=1)]
-        collider_faces = np.concatenate([collider_faces, garment.faces + collider.shape[1]])
-        collider = np.concatenate([collider, vertices], axis=1)
+    task = (fitted.rest, pattern.faces, pinned, path, collider, collider_faces)
+    skin = np.stack([pattern.binding @ frame for frame in who.body[start:]])
     settings = cloth_settings(config, measures(spec))
-    task = (fitted.rest, fitted.sewn, pattern.faces, pinned, path, collider, collider_faces)
-    skin = np.stack([pattern.binding @ frame for frame in who.body])
     result, cpu_s = simulate(*task, settings)
     wrong = fault(result, fitted.rest, pattern.faces, skin)
     if retried := wrong is not None:
@@ -108,15 +140,18 @@ def dress(
                 f"{wrong_again}). Usual causes are a motion that is too fast or a body that "
                 "intersects itself; raising garments.quality may help."
             )
+    # Earlier frames only matter as "not there yet".
+    result = np.concatenate([np.repeat(result[:1], start, axis=0), result])
     covers = [(garment.faces, vertices) for garment, vertices in inner]
-    result, contact = settle(who, pattern, result, covers, clearance)
+    result, contact = settle(who, pattern, result, covers, start, clearance)
     _demand_outside(spec, contact, who.first, config.max_inside_share)
     dressed = Dressed(
         spec=spec,
         vertices=result[who.first :],
-        rest=(fitted.rest - who.shift_m).astype(np.float32),
+        rest=(_tpose_shape(who, pattern, inner, clearance) - who.shift_m).astype(np.float32),
         faces=pattern.faces.astype(np.int32),
         contact=contact,
+        start=start,
         retried=retried,
         cpu_s=cpu_s,
     )

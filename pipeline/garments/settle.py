@@ -73,21 +73,23 @@ def settle(
     pattern: Pattern,
     result: np.ndarray,
     inner: list[tuple[np.ndarray, np.ndarray]],
+    start: int,
     clearance_m: float,
 ) -> tuple[np.ndarray, Contact]:
     """Push cloth (F, N, 3) outside the inner layers and the body in every frame of the clip.
 
-    inner: (faces, vertices (F, n, 3)) of each garment underneath. Returns the cloth and the record
+    inner: (faces, vertices (F, n, 3)) of each garment underneath. start: the frame at which cloth
+    and body lie as the garment was cut. Returns the cloth and the record
     of what could not be helped.
     """
     result = result.copy()
     share, deepest, pinched = np.zeros((3, len(result)))
-    parts = _parts(who, pattern, result[0])
+    parts = _parts(who, pattern, who.body[start], result[start])
     group = _cloth_groups(who.template, pattern)
     trunk = np.flatnonzero((group != "left arm") & (group != "right arm"))
     trunk_faces = pattern.faces[np.isin(pattern.faces, trunk).all(axis=1)]
     borders = [border_edges(faces) for faces, _ in inner]
-    under = [_covered(vertices[0], result[0]) for _, vertices in inner]
+    under = [_covered(vertices[start], result[start]) for _, vertices in inner]
     for frame in range(who.first, len(result)):
         body = who.body[frame].astype(np.float64)
         layers = [Layer(vertices[frame], faces) for faces, vertices in inner]
@@ -153,11 +155,11 @@ def _cloth_groups(template: Template, pattern: Pattern) -> np.ndarray:
     return np.concatenate([bound, np.repeat("trunk", pattern.count - pattern.bound_count)])
 
 
-def _parts(who: Wearer, pattern: Pattern, cloth_rest: np.ndarray) -> list[_Part]:
+def _parts(who: Wearer, pattern: Pattern, body: np.ndarray, cloth: np.ndarray) -> list[_Part]:
     limbs = _limb_weights(who.template)
     group = _cloth_groups(who.template, pattern)
-    near = np.zeros(len(who.body[0]), bool)
-    near[_covered(who.body[0], cloth_rest)] = True
+    near = np.zeros(len(body), bool)
+    near[_covered(body, cloth)] = True
     touchable = np.zeros(len(near), bool)
     touchable[who.collider] = True
     parts = []

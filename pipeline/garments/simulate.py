@@ -1,6 +1,6 @@
 """Blender's cloth solver on a moving body. Runs only in the `dress` process.
 
-Frame 1 is the T-pose, where the garment has exactly its rest shape; then comes the ease-in to the
+Frame 1 is where the garment has exactly its rest shape; then comes the rest of the ease-in to the
 first frame of the clip, then the clip. Each garment meets the body and the garments below it as one
 moving collider.
 """
@@ -33,6 +33,7 @@ class ClothSettings:
     air_damping: float = 1.0
     self_collision: bool = False
     impulse_clamp: float = 0.0
+    use_normal: bool = False
 
     def safer(self) -> "ClothSettings":
         """For a second try after a diverged one: more substeps, softer contact."""
@@ -58,7 +59,6 @@ def cloth_settings(config: GarmentSection, measures: dict[str, float]) -> ClothS
 
 def simulate(
     rest: np.ndarray,
-    sewn: np.ndarray,
     faces: np.ndarray,
     pinned: np.ndarray,
     pin_path: np.ndarray,
@@ -68,8 +68,8 @@ def simulate(
 ) -> tuple[np.ndarray, float]:
     """Simulate one garment.
 
-    rest: (N, 3) m, the start; sewn: (N, 3), the shape with the cloth's own edge lengths. pinned:
-    (K,) vertex indices that follow pin_path (F, K, 3). collider: (F, C, 3).
+    rest: (N, 3) m, where the cloth starts; its edges have their own length there. pinned: (K,)
+    vertex indices that follow pin_path (F, K, 3). collider: (F, C, 3).
     Returns vertices (F, N, 3) float32 and the CPU seconds spent. Never raises on a diverged result.
     """
     n_frames = len(collider)
@@ -82,8 +82,10 @@ def simulate(
         _drive(body, collider, Path(folder) / "body.pc2")
         _make_collider(body, settings)
         cloth = _add_mesh("cloth", rest, faces)
+        path = np.repeat(rest[None].astype(np.float32), n_frames, axis=0)
+        path[1:, pinned] = pin_path[1:]
+        _drive(cloth, path, Path(folder) / "cloth.pc2")
         _make_cloth(cloth, pinned, settings, n_frames)
-        _sew(cloth, rest, sewn, pinned, pin_path)
         result = np.empty((n_frames, len(rest), 3), np.float32)
         for frame in range(n_frames):
             scene.frame_set(frame + 1)
@@ -148,6 +150,7 @@ def _make_collider(thing: bpy.types.Object, settings: ClothSettings) -> None:
     collision.thickness_outer = settings.distance_m
     collision.thickness_inner = 0.2
     collision.damping = 0.5
+    collision.use_normal = settings.use_normal
     collision.cloth_friction = settings.friction
 
 
@@ -174,27 +177,6 @@ def _make_cloth(thing, pinned, settings: ClothSettings, n_frames: int) -> None:
     group = thing.vertex_groups.new(name="pinned")
     group.add(pinned.tolist(), 1.0, "REPLACE")
     cloth.vertex_group_mass = "pinned"
-
-
-def _sew(thing: bpy.types.Object, rest, sewn, pinned, pin_path) -> None:
-    """Shape keys of the cloth: one per frame for the pinned vertices, and last the sewn shape.
-
-    Keys rather than a cache file, because Blender would run the sewn shape through a cache modifier
-    too; relative rather than absolute keys, because it ignores the sewn shape with those; animated
-    rather than set by hand, because that would restart the simulation.
-    """
-    thing.shape_key_add(name="start")
-    for index, place in enumerate(pin_path[1:], start=1):
-        shape = np.array(rest, np.float32)
-        shape[pinned] = place
-        key = thing.shape_key_add()
-        key.data.foreach_set("co", shape.ravel())
-        for frame, value in ((index, 0.0), (index + 1, 1.0), (index + 2, 0.0)):
-            key.value = value
-            key.keyframe_insert("value", frame=frame)
-    key = thing.shape_key_add(name="sewn")
-    key.data.foreach_set("co", np.ascontiguousarray(sewn, np.float32).ravel())
-    thing.modifiers["cloth"].settings.rest_shape_key = key
 
 
 def _read_vertices(thing: bpy.types.Object, out: np.ndarray) -> None:

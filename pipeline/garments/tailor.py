@@ -21,26 +21,23 @@ Surface = tuple[np.ndarray, np.ndarray]
 """Vertices (V, 3) and faces (M, 3)."""
 
 
-_SLEEVE_DROP_DEG = 40.0
-"""How far the sleeves of a sewn shirt point down."""
-
-
 @dataclass(frozen=True)
 class FittedGarment:
-    """A pattern on one body. rest: (N, 3) m, subject frame, on the T-pose. sewn: (N, 3) m, the shape
-    whose edge lengths the cloth strives for. pin_height_m: (K,) of the K pinned vertices above the
-    body along its normal."""
+    """A pattern on one body. rest: (N, 3) m, subject frame. pin_height_m: (K,) of the K pinned
+    vertices above the body along its normal."""
 
     pattern: Pattern
     rest: np.ndarray
-    sewn: np.ndarray
     pin_height_m: np.ndarray
 
 
 def fit(
     pattern: Pattern, template: Template, tpose: np.ndarray, inner: list[Surface], gap_m: float
 ) -> FittedGarment:
-    """Put a pattern on a T-posed body (V, 3), outside the `inner` garments' rest shapes by `gap_m`."""
+    """Put a pattern on a body (V, 3), outside the `inner` garments' vertices by `gap_m`.
+
+    The body is in the T-pose, or anywhere between it and another pose with nothing touching.
+    """
     normals = vertex_normals(tpose, template.faces)
     foot = pattern.binding @ tpose
     outward = unit(pattern.binding @ normals)
@@ -52,33 +49,7 @@ def fit(
     pinned = np.flatnonzero(pattern.pinned)
     height = ((points[pinned] - foot[pinned]) * outward[pinned]).sum(axis=1)
     points[pinned] = foot[pinned] + outward[pinned] * height[:, None]
-    return FittedGarment(pattern, points, _arms_lowered(pattern, template, tpose, points), height)
-
-
-def _arms_lowered(pattern: Pattern, template: Template, tpose, points) -> np.ndarray:
-    """The garment with its sleeves hanging at an angle, as shirts are sewn.
-
-    Cloth cut for the T-pose bunches up on the shoulders of somebody whose arms hang down.
-    """
-    sewn = points.copy()
-    bound = pattern.bound_count
-    angle = np.radians(_SLEEVE_DROP_DEG)
-    for side, sign in (("left", 1.0), ("right", -1.0)):
-        arm = template.weight(*(f"{side}_{joint}" for joint in ("shoulder", "elbow", "wrist")))
-        share = (pattern.binding @ arm)[:, None]
-        pivot = template.J_regressor[JOINT_INDEX[f"{side}_shoulder"]] @ tpose
-        c, s = np.cos(sign * angle), np.sin(sign * angle)
-        turn = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
-        sewn[:bound] += share * ((points[:bound] - pivot) @ turn.T - (points[:bound] - pivot))
-    moved = np.linalg.norm(sewn - points, axis=1) > 1e-4
-    if moved.any():
-        average = neighbour_mean(pattern.faces, pattern.count)
-        inner = moved.copy()
-        for loop in boundary_loops(pattern.faces):
-            inner[loop] = False
-        for _ in range(4):
-            sewn[inner] += 0.5 * ((average @ sewn) - sewn)[inner]
-    return sewn
+    return FittedGarment(pattern, points, height)
 
 
 def pin_path(garment: FittedGarment, template: Template, body: np.ndarray) -> np.ndarray:
