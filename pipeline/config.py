@@ -79,7 +79,7 @@ class GarmentSection(Section):
     ease_in_frames: Annotated[int, Field(ge=5, le=120)] = 18
     quality: Annotated[int, Field(ge=1, le=40)] = 6
     collision_quality: Annotated[int, Field(ge=1, le=20)] = 3
-    collision_distance_mm: Annotated[float, Field(gt=0, le=20)] = 2.0
+    collision_distance_mm: Annotated[float, Field(gt=0, le=20)] = 3.0
     clearance_mm: Annotated[float, Field(gt=0, le=20)] = 2.5
     max_inside_share: Unit = 0.005
     shoes: bool = True
@@ -126,9 +126,9 @@ class RenderSection(Section):
 class AuditSection(Section):
     """Limits an image must keep before its labels are believed."""
 
-    min_silhouette_iou: Unit = 0.97
-    max_vertex_error_px: Annotated[float, Field(gt=0)] = 0.5
-    max_depth_error_mm: Annotated[float, Field(gt=0)] = 2.0
+    min_silhouette_iou: Unit = 0.99
+    max_vertex_error_px: Annotated[float, Field(gt=0)] = 0.1
+    max_depth_error_mm: Annotated[float, Field(gt=0)] = 1.0
     max_parameter_error_mm: Annotated[float, Field(gt=0)] = 0.2
     min_joints_in_mask: Unit = 0.98
     min_clothed_in_front: Unit = 0.98

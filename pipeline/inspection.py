@@ -57,7 +57,7 @@ def _dataset_text(out: Path) -> str:
         if values:
             low, middle, high = np.percentile(values, [0, 50, 100])
             lines.append(f"  {name:<12} {low:8.2f} {middle:8.2f} {high:8.2f}  (min, median, max)")
-    for name in ("sex", "action", "garments", "hdri", "steps_run", "decision"):
+    for name in ("sex", "action", "garments", "hdri", "steps_applied", "decision"):
         counted = Counter(row[name] for row in rows).most_common(6)
         lines.append(f"  {name:<12} " + ", ".join(f"{_named(value)} {n}" for value, n in counted))
     lines += [
@@ -81,8 +81,9 @@ def _sample_text(sample: Sample) -> str:
         f"{sample.key} in {facts['shard']}: {camera['width']} x {camera['height']}, "
         f"vfov {camera['vfov_deg']:.2f} deg, focal {camera['focal_px']:.1f} px, "
         f"light {facts['light']['hdri']}",
-        f"  noise {rerender['steps_run']} of {rerender['steps']} steps ({rerender['backend']}), "
-        f"{rerender['decision']}, drift {rerender['drift_mean_px']:.2f} px",
+        f"  noise {rerender['steps_applied']} of {rerender['steps']} steps "
+        f"({rerender['backend']}), {rerender['decision']}, "
+        f"drift {rerender['drift_mean_px']:.2f} px",
     ]
     names = {code: name for name, code in VISIBILITY.items()}
     for k, person in enumerate(facts["people"]):

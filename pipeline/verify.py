@@ -19,6 +19,8 @@ from pipeline.truth.schema import LABEL_ARRAYS, SEEN, VISIBILITY, array_faults, 
 _IMAGES = {"rgb.jpg": 3, "cg.png": 3, "mask.png": 2, "part.png": 2}
 _GEOMETRY = {"depth.npy": "float32", "normal.npy": "float16"}
 
+_DESCRIPTIONS = ("README.md", "croissant.json", "index.parquet")
+
 _REPROJECTION_PX = 0.02
 """joints_2d and joints_cam are float32: some 1e-7 of 10 m at 10,000 px focal length and 0.1 m."""
 _FRAME_M = 2e-5
@@ -39,6 +41,7 @@ def verify(out: Path) -> list[str]:
             _check_shard(out, description, shard, faults) for shard in description["shards"]
         ]
         faults += _count_faults(description, contents)
+        faults += _croissant_faults(out)
         faults += _index_faults(out, description, [p for _, people in contents for p in people])
     except (GenbError, TypeError, *UNREADABLE) as error:
         return [f"{out / 'dataset.json'}: {error!r}"]
@@ -233,9 +236,23 @@ def _count_faults(description: dict, contents: list[tuple]) -> list[str]:
     return faults + [f"scene {scene} is both in a shard and rejected" for scene in both]
 
 
+def _croissant_faults(out: Path) -> list[str]:
+    missing = [f"{name}: missing" for name in _DESCRIPTIONS if not (out / name).is_file()]
+    if missing:
+        return missing
+    files = [d for d in read_json(out / "croissant.json")["distribution"] if "sha256" in d]
+    # The shards' checksums have been compared with dataset.json already.
+    return [
+        f"croissant.json: the SHA-256 of {file['contentUrl']} is not that of the file"
+        for file in files
+        if file["contentUrl"] == "index.parquet"
+        and sha256_file(out / "index.parquet") != file["sha256"]
+    ]
+
+
 def _index_faults(out: Path, description: dict, people: list[tuple[str, dict]]) -> list[str]:
     if not (out / "index.parquet").is_file():
-        return ["index.parquet: missing"]
+        return []
     try:
         rows = read_index(out / "index.parquet")
     except (OSError, ValueError) as error:

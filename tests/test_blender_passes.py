@@ -72,7 +72,7 @@ def soup():
 
 
 def away_from_edges(index):
-    """Pixels whose four neighbours hit the same thing: the tolerance on silhouettes is one pixel."""
+    """Pixels whose four neighbours hit the same: the tolerance on silhouettes is one pixel."""
     same = np.ones(index.shape, bool)
     for axis in (0, 1):
         for shift in (1, -1):
@@ -128,7 +128,9 @@ def test_sphere_depth_is_planar():
     K, T_cam_world = off_centre_camera()
     scene = new_scene(K, T_cam_world)
     centre, radius = np.array([0.1, 0.2, 0.8]), 0.45
-    bpy.ops.mesh.primitive_uv_sphere_add(segments=256, ring_count=128, radius=radius, location=centre)
+    bpy.ops.mesh.primitive_uv_sphere_add(
+        segments=256, ring_count=128, radius=radius, location=centre
+    )
     people.label(bpy.context.object, 1, 1)
     truth = passes.render_truth(scene, passes.prepare(scene))
     eye, directions = rays_world(K, T_cam_world)
@@ -205,8 +207,12 @@ def test_hidden_things_leave_no_trace(soup):
     """The naked pass depends on hide_render: an object hidden is absent from every channel."""
     K, T_cam_world = off_centre_camera()
     scene = new_scene(K, T_cam_world)
-    near = people.new_mesh("near", np.array([[-1, -1, 0], [1, -1, 0], [0, -1, 2.0]]), np.array([[0, 1, 2]]))
-    far = people.new_mesh("far", np.array([[-1, 0, 0], [1, 0, 0], [0, 0, 2.0]]), np.array([[0, 1, 2]]))
+    near = people.new_mesh(
+        "near", np.array([[-1, -1, 0], [1, -1, 0], [0, -1, 2.0]]), np.array([[0, 1, 2]])
+    )
+    far = people.new_mesh(
+        "far", np.array([[-1, 0, 0], [1, 0, 0], [0, 0, 2.0]]), np.array([[0, 1, 2]])
+    )
     people.label(near, 1, 7)
     people.label(far, 2, 1)
     material = passes.prepare(scene)

@@ -16,9 +16,9 @@ from pipeline.scene import SceneSpec
 
 pytest.importorskip("bpy", reason="Blender's Python module is not installed")
 
-from pipeline.blender import hems, world  # noqa: E402
-from pipeline.blender.scene_render import Stage, render_scene  # noqa: E402
-from pipeline.blender.wardrobe import Worn  # noqa: E402
+from pipeline.blender import hems, world
+from pipeline.blender.scene_render import Stage, render_scene
+from pipeline.blender.wardrobe import Worn
 
 SIZE = 128
 HDRIS = ("city", "courtyard", "forest", "sunrise", "sunset", "interior", "studio")
@@ -95,7 +95,10 @@ def _tube(T):
     a = np.arange(7)[:, None] * 40 + np.arange(40)
     b = np.arange(7)[:, None] * 40 + (np.arange(40) + 1) % 40
     faces = np.concatenate(
-        [np.stack([a, a + 40, b], -1).reshape(-1, 3), np.stack([b, a + 40, b + 40], -1).reshape(-1, 3)]
+        [
+            np.stack([a, a + 40, b], -1).reshape(-1, 3),
+            np.stack([b, a + 40, b + 40], -1).reshape(-1, 3),
+        ]
     )
     world_vertices = (rest @ T[:3, :3].T + T[:3, 3])[None].astype(np.float32)
     return Worn("skirt", PARTS["lower"], world_vertices, faces, rest.astype(np.float32), seed=5)
@@ -144,7 +147,7 @@ def test_labels_camera_is_blenders_camera(rendered):
 
 
 def test_body_mask_and_depth_equal_trimesh(rendered, model):
-    """Another ray caster (trimesh) on the naked bodies; only the one-pixel silhouette band may differ."""
+    """trimesh casts the same rays at the naked bodies; only silhouette pixels may differ."""
     import trimesh
 
     camera = rendered.stage.spec.camera
@@ -158,7 +161,7 @@ def test_body_mask_and_depth_equal_trimesh(rendered, model):
         points, ray, _ = mesh.ray.intersects_location(
             np.broadcast_to(T_world_cam[:3, 3], rays.shape), rays @ T_world_cam[:3, :3].T
         )
-        z = ((points - T_world_cam[:3, 3]) @ T_world_cam[:3, 2])
+        z = (points - T_world_cam[:3, 3]) @ T_world_cam[:3, 2]
         for index, value in zip(ray, z, strict=True):
             if value < depth[index]:
                 depth[index], instance[index] = value, k + 1

@@ -47,7 +47,7 @@ def test_page_needs_no_network_and_no_script(page):
 def test_page_tells_counts_rejections_and_audit(page):
     assert "3 images · 7 people · 2 shard(s) · 1 of 3 scenes rejected" in page
     assert "made up for the test" in page
-    assert "min_silhouette_iou = 0.97" in page
+    assert "min_silhouette_iou = 0.99" in page
     assert "<td>truth</td>" in page
 
 

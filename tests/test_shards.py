@@ -23,6 +23,7 @@ from pipeline.shards.finish import dataset_complete, finish_dataset
 from pipeline.shards.index import read_index
 from pipeline.shards.read import find_sample, read_samples
 from pipeline.shards.records import checksum_path, read_record, shard_complete, shard_path
+from pipeline.shards.sample import REGIONS, UNMEASURED, rerender_facts
 from pipeline.stages import Plan
 from pipeline.storage import read_json, read_npz, sha256_file
 
@@ -257,6 +258,26 @@ def test_finishing_without_a_shard_says_what_is_missing(shard):
     shard_path(shard, 0).unlink()
     with pytest.raises(GenbError, match="genb-000000.tar is missing"):
         finish_dataset(shard, range(2))
+
+
+def test_repaired_image_counts_as_having_no_noise_and_no_value_is_null():
+    drift = {"mean_px": None, "p90_px": 2.0, "used_share": 0.5, "people": []}
+    record = {
+        "backend": "diffusers",
+        "steps": 20,
+        "steps_run": 6,
+        "levels": dict.fromkeys(REGIONS, 6),
+        "silhouette_band": -1,
+        "seed": 1,
+        "decision": "repaired",
+        "reason": None,
+        "drift": drift,
+    }
+    facts = rerender_facts(record)
+    assert facts["steps_run"] == 6 and facts["steps_applied"] == 0
+    assert rerender_facts(record | {"decision": "accepted"})["steps_applied"] == 6
+    assert facts["drift_mean_px"] == UNMEASURED and facts["drift_p90_px"] == 2.0
+    assert None not in facts.values()
 
 
 def test_unknown_key_is_an_error_with_an_example(made):

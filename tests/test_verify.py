@@ -274,6 +274,19 @@ def test_wrong_member_is_found_though_checksums_are_right(dataset, change):
     assert any(MEMBER_FAULTS[change] in fault for fault in faults), faults
 
 
+@pytest.mark.parametrize("name", ["README.md", "croissant.json", "index.parquet"])
+def test_missing_description(dataset, name):
+    (dataset / name).unlink()
+    assert verify(dataset) == [f"{name}: missing"]
+
+
+def test_index_that_is_not_the_published_one(dataset):
+    rows = read_index(dataset / "index.parquet")
+    rows[0]["stature_m"] += 0.1
+    write_index(dataset / "index.parquet", rows)
+    assert any("SHA-256 of index.parquet" in fault for fault in verify(dataset))
+
+
 def test_index_row_missing(dataset):
     write_index(dataset / "index.parquet", read_index(dataset / "index.parquet")[1:])
     assert any("not the people in the shards" in fault for fault in verify(dataset))

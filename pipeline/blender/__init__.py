@@ -1,1 +1,1 @@
-"""The only package that imports bpy; it runs as a process of its own (`python -m pipeline.blender`)."""
+"""The only package that imports bpy; run as its own process: `python -m pipeline.blender`."""

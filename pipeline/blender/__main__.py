@@ -1,4 +1,4 @@
-"""The `render` stage: `python -m pipeline.blender job.json` pictures scenes and their ground truth."""
+"""The `render` stage: `python -m pipeline.blender job.json` makes pictures and ground truth."""
 
 from functools import cache
 from pathlib import Path

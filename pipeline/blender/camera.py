@@ -1,7 +1,7 @@
 """Our camera (K, T_cam_world, pixel centres at +0.5) as Blender's, and back again.
 
-Blender's camera looks along its -Z with Y up. The way back reads Blender's own matrices, so that the
-labels can be compared with what Blender really used.
+Blender's camera looks along its -Z with Y up. The way back reads Blender's own matrices, so that
+the labels can be compared with what Blender really used.
 """
 
 import bpy

@@ -35,7 +35,10 @@ def cloth_material(
     chest: np.ndarray,
     rng: np.random.Generator,
 ) -> bpy.types.Material:
-    """Material of one garment. base, accent: linear RGB (3,). chest: (3,) rest position, for prints."""
+    """Material of one garment.
+
+    base, accent: linear RGB (3,). chest: (3,) rest position where a print is centred.
+    """
     material, graph, principled = new_material(f"cloth_{pattern}")
     cloth = _Cloth(graph, rng)
     colour = getattr(cloth, pattern)(base, accent, chest)
@@ -48,7 +51,8 @@ def cloth_material(
     graph.set(principled, "Sheen Roughness", 0.4)
     crumple = graph.bump(graph.noise(cloth.rest, 24.0, 3.0, 0.55), 0.010, 0.35)
     weave = graph.add(
-        "Bump", {"Height": cloth.weave(pattern), "Distance": 0.0012, "Strength": 0.3, "Normal": crumple}
+        "Bump",
+        {"Height": cloth.weave(pattern), "Distance": 0.0012, "Strength": 0.3, "Normal": crumple},
     ).outputs[0]
     graph.set(principled, "Normal", weave)
     return material
@@ -117,7 +121,9 @@ class _Cloth:
         threads = self.graph.noise(self.rest, 260.0, 4.0, 0.75)
         faded = self.graph.remap(self.graph.noise(self.rest, 3.2, 2.0), (0.38, 0.70), (0.0, 0.55))
         mixed = self.graph.math("MULTIPLY", threads, self.graph.remap(twill, (0, 1), (0.75, 1.0)))
-        factor = self.graph.math("ADD", self.graph.remap(mixed, (0.3, 0.7), (0, 0.5)), faded, clamp=True)
+        factor = self.graph.math(
+            "ADD", self.graph.remap(mixed, (0.3, 0.7), (0, 0.5)), faded, clamp=True
+        )
         return self.graph.mix(factor, deep, pale)
 
     def dots(self, base, accent, chest):
@@ -164,7 +170,9 @@ class _Cloth:
             letters = graph.math("GREATER_THAN", graph.noise(self.rest, 95.0, 1.0), 0.44)
             ink = graph.math("MULTIPLY", rows, letters)
         else:
-            rings = graph.math("ADD", graph.math("MULTIPLY", dx, dx), graph.math("MULTIPLY", dz, dz))
+            rings = graph.math(
+                "ADD", graph.math("MULTIPLY", dx, dx), graph.math("MULTIPLY", dz, dz)
+            )
             disc = graph.math("LESS_THAN", rings, min(half_w, half_h) ** 2)
             blobs = graph.math("GREATER_THAN", graph.noise(self.rest, 38.0, 3.0), 0.47)
             ink = graph.math("MULTIPLY", disc, blobs)

@@ -21,7 +21,11 @@ def eye_material(iris: str) -> bpy.types.Material:
     axes = graph.add("SeparateXYZ", {0: place}).outputs
     radius = graph.math(
         "SQRT",
-        graph.math("ADD", graph.math("MULTIPLY", axes[0], axes[0]), graph.math("MULTIPLY", axes[1], axes[1])),
+        graph.math(
+            "ADD",
+            graph.math("MULTIPLY", axes[0], axes[0]),
+            graph.math("MULTIPLY", axes[1], axes[1]),
+        ),
     )
     colour = np.array(IRIS[iris])
     sclera = (0.50, 0.455, 0.43)

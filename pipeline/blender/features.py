@@ -17,8 +17,8 @@ from pipeline.body.modelfile import ModelFile
 class Head:
     """Named places of one person's T-pose head, metres, subject frame.
 
-    landmarks: (51, 3). eye_centre: (2, 3) eyeball centres, left then right. eye_radius_m: of a ball.
-    unit_m: distance of the eyes from each other, the yardstick for everything on a head.
+    landmarks: (51, 3). eye_centre: (2, 3) eyeball centres, left then right. eye_radius_m: of one
+    eyeball. unit_m: distance of the eyes from each other, the yardstick for everything on a head.
     """
 
     landmarks: np.ndarray
@@ -98,7 +98,9 @@ def beard(tpose: np.ndarray, head: Head) -> np.ndarray:
     below = np.clip((nose_base[2] - 0.06 * unit - tpose[:, 2]) / (0.12 * unit), 0, 1)
     # The line of the beard climbs towards the ear and stops under the chin.
     side = np.abs(tpose[:, 0] - mouth[0])
-    cheek_line = mouth[2] + np.interp(side / unit, [0, 0.45, 0.75, 1.2], [0.45, 0.3, 0.15, 0.7]) * unit
+    cheek_line = (
+        mouth[2] + np.interp(side / unit, [0, 0.45, 0.75, 1.2], [0.45, 0.3, 0.15, 0.7]) * unit
+    )
     under_line = np.clip((cheek_line - tpose[:, 2]) / (0.15 * unit), 0, 1)
     chin_z = mouth[2] - 0.95 * unit
     above_neck = np.clip((tpose[:, 2] - chin_z) / (0.2 * unit), 0, 1)

@@ -31,7 +31,10 @@ _FACE_SLOTS = np.array([0, 1, 1, 2, 2, 3])
 _GROWN_UP_YEARS = 17.0
 _UPPER_JOINTS = [
     JOINT_INDEX[name]
-    for name in ("head", "neck", "spine3", "left_collar", "right_collar", "left_shoulder", "right_shoulder")
+    for name in (
+        *("head", "neck", "spine3", "left_collar", "right_collar"),
+        *("left_shoulder", "right_shoulder"),
+    )
 ]
 _OVER_HAIR = {PARTS["upper"], PARTS["full"], PARTS["outer"]}
 

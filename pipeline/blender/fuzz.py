@@ -19,7 +19,7 @@ _BROW_HAIRS, _LASHES, _BEARD_HAIRS = 260, 75, 5000
 
 @dataclass(frozen=True)
 class Fuzz:
-    """N strands bound to triangles: faces (N,), bary (N, 3), local (N, S, 3) m in the face's frame."""
+    """N strands on triangles: faces (N,), bary (N, 3), local (N, S, 3) m in the face's frame."""
 
     faces: np.ndarray
     bary: np.ndarray
@@ -97,7 +97,9 @@ def _lashes(head: Head, surface: ClosestPoint, rng: np.random.Generator):
     _, faces, bary = surface.query(roots)
     length = rng.uniform(0.0050, 0.0075, len(roots))[:, None, None]
     along = np.linspace(0, 1, _POINTS)[None, :, None]
-    path = unit(directions)[:, None] * along + np.array([0, 0, 1.0]) * (0.75 * along**2 - 0.15 * along)
+    path = unit(directions)[:, None] * along + np.array([0, 0, 1.0]) * (
+        0.75 * along**2 - 0.15 * along
+    )
     return faces, bary, path * length
 
 

@@ -1,7 +1,7 @@
 """Hair as strands, in numpy: where they grow on any head, and how they fall in any pose.
 
-Roots and characters of the strands are drawn once per person on the T-pose; `grow` then lays them on
-the posed head of each frame, so hair follows the head and hangs with gravity.
+Roots and characters of the strands are drawn once per person on the T-pose; `grow` then lays them
+on the posed head of each frame, so hair follows the head and hangs with gravity.
 """
 
 from dataclasses import dataclass
@@ -76,7 +76,8 @@ def plan_hair(
         faces=faces,
         bary=bary,
         length_m=length,
-        stray=rng.normal(0, 1, (count, 3)) * np.where(rng.random(count) < 0.03, 0.26, 0.10)[:, None],
+        stray=rng.normal(0, 1, (count, 3))
+        * np.where(rng.random(count) < 0.03, 0.26, 0.10)[:, None],
         lift_m=0.003 + 0.010 * rng.random(count) ** 1.5 * (0.5 + 0.5 * (style != "short")),
         height=height,
         rear=rear,
@@ -117,8 +118,11 @@ class _Scalp:
         """How much hair grows at each vertex (V,), 0..1, thinning out at the hairline."""
         height, rear, sideways = self.coordinates(tpose)
         side = np.abs(sideways)
-        line = np.interp(rear, [0.0, 0.16, 0.30, 0.42, 0.52, 0.64, 1.0],
-                         [0.60, 0.56, 0.42, 0.06, 0.02, -0.30, -0.62])
+        line = np.interp(
+            rear,
+            [0.0, 0.16, 0.30, 0.42, 0.52, 0.64, 1.0],
+            [0.60, 0.56, 0.42, 0.06, 0.02, -0.30, -0.62],
+        )
         # The line dips a little in the middle of the forehead and recedes at the temples.
         line = line + np.where(rear < 0.35, 0.05 * np.exp(-(((side - 0.55) / 0.2) ** 2)), 0.0)
         above = np.clip((height - line) / 0.10 + 0.25, 0, 1)
@@ -224,7 +228,9 @@ def grow(
 def _target(groom: Groom, along: float, comb, normal, stray) -> np.ndarray:
     if groom.style == "short":
         top = np.clip((groom.height - 0.4) / 0.3, 0, 1)[:, None]
-        return comb + normal * (0.25 + 0.55 * top * (1 - along)) + 1.6 * stray + [0, 0, -0.15 * along]
+        return (
+            comb + normal * (0.25 + 0.55 * top * (1 - along)) + 1.6 * stray + [0, 0, -0.15 * along]
+        )
     hang = np.array([0.0, 0.0, -1.0]) * (0.15 + 5.0 * along)
     return comb * max(1 - 1.6 * along, 0.0) + normal * 0.55 * (1 - along) ** 2 + hang + stray
 

@@ -8,7 +8,7 @@ from pipeline.blender.passes import PART_ATTRIBUTE
 from pipeline.blender.people import set_scalar
 
 COLOURS = {
-    "black": (0.013, 0.010, 0.009),
+    "black": (0.009, 0.007, 0.006),
     "brown": (0.070, 0.034, 0.017),
     "auburn": (0.150, 0.046, 0.019),
     "blond": (0.400, 0.255, 0.120),
@@ -52,7 +52,9 @@ def hair_material(colour: np.ndarray, grey_share: float) -> bpy.types.Material:
         white = graph.math("LESS_THAN", strand, grey_share)
         tone = graph.mix(white, tone, (0.52, 0.51, 0.50))
     graph.set(shader, "Color", tone)
-    graph.set(shader, "Roughness", 0.38)
+    graph.set(shader, "Roughness", 0.42)
+    # Below keratin's 1.55: without the strands' own scales the sheen of dark hair is too strong.
+    graph.set(shader, "IOR", 1.45)
     graph.set(shader, "Radial Roughness", 0.45)
     graph.tree.links.new(shader.outputs[0], surface)
     return material

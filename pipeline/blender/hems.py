@@ -15,7 +15,7 @@ class Hem:
     """Extra vertices and faces along the borders of a triangle mesh of N vertices.
 
     faces: (M', 3) all faces, the hem's included. border (B,): the vertices that are folded.
-    inner (B, 2): for each, a pair of edges into the cloth.
+    inwards (B,): for each, a neighbour inside the cloth. cloth_faces (M, 3): without the hem.
     """
 
     faces: np.ndarray
@@ -56,7 +56,7 @@ def plan_hem(faces: np.ndarray, count: int) -> Hem:
 
 
 def _inner_neighbour(faces: np.ndarray, border: np.ndarray, count: int) -> np.ndarray:
-    """For each border vertex one neighbour that is not on the border (itself where there is none)."""
+    """For each border vertex one neighbour off the border (itself where there is none)."""
     on_border = np.zeros(count, bool)
     on_border[border] = True
     inner = np.arange(count)

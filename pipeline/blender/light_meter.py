@@ -34,7 +34,8 @@ class Environment:
     def radiance(self, directions: np.ndarray) -> np.ndarray:
         """Linear RGB (..., 3) seen along world directions (..., 3), not necessarily unit."""
         height, width, _ = self.panorama.shape
-        local = directions @ rotation_z(self.rotation_deg).astype(directions.dtype)  # rows times R = R^T applied
+        # Rows times R turn by its inverse: into the panorama's own frame.
+        local = directions @ rotation_z(self.rotation_deg).astype(directions.dtype)
         length = np.linalg.norm(local, axis=-1)
         u = 0.5 - np.arctan2(local[..., 1], local[..., 0]) / (2 * np.pi)
         v = 0.5 + np.arcsin(np.clip(local[..., 2] / length, -1, 1)) / np.pi
@@ -105,11 +106,11 @@ def exposure_stops(environment: Environment, T_cam_world: np.ndarray, K: np.ndar
 def ground_albedo(
     environment: Environment, eye_m: np.ndarray, radius_m: float, size_px: int
 ) -> np.ndarray:
-    """Colour (size, size, 3) float32 of the plane z = 0, row 0 at -Y, so that it continues the photo.
+    """Colour (size, size, 3) float32 of the plane z = 0 as the photo's continuation; row 0 at -Y.
 
-    Seen from `eye_m`, and unshadowed, a diffuse plane of this albedo has exactly the radiance of the
-    panorama behind it, so the plane has no visible edge. Where people stand, what is plainly not
-    floor (furniture, a wall) takes the colour of the floor the photographer stood on.
+    Seen from `eye_m`, and unshadowed, a diffuse plane of this albedo has exactly the radiance of
+    the panorama behind it, so the plane has no visible edge. Where people stand, what is plainly
+    not floor (furniture, a wall) takes the colour of the floor the photographer stood on.
     """
     step = (((np.arange(size_px) + 0.5) / size_px * 2 - 1) * radius_m).astype(np.float32)
     x, y = np.meshgrid(step, step)

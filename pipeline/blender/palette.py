@@ -36,9 +36,20 @@ _TOPS = {
     "sand": (0.460, 0.350, 0.230),
     "slate": (0.085, 0.115, 0.150),
 }
-_LEATHERS = ((0.016, 0.014, 0.013), (0.085, 0.040, 0.020), (0.160, 0.085, 0.040), (0.030, 0.018, 0.012))
-_CANVAS = ((0.60, 0.59, 0.57), (0.03, 0.03, 0.034), (0.04, 0.055, 0.13), (0.32, 0.05, 0.045),
-           (0.22, 0.22, 0.22), (0.42, 0.36, 0.27))
+_LEATHERS = (
+    (0.016, 0.014, 0.013),
+    (0.085, 0.040, 0.020),
+    (0.160, 0.085, 0.040),
+    (0.030, 0.018, 0.012),
+)
+_CANVAS = (
+    (0.60, 0.59, 0.57),
+    (0.03, 0.03, 0.034),
+    (0.04, 0.055, 0.13),
+    (0.32, 0.05, 0.045),
+    (0.22, 0.22, 0.22),
+    (0.42, 0.36, 0.27),
+)
 
 
 def bottom_colour(rng: np.random.Generator) -> np.ndarray:
@@ -55,7 +66,7 @@ def top_colour(rng: np.random.Generator, worn_with: np.ndarray | None = None) ->
 
 
 def accent_colour(rng: np.random.Generator, base: np.ndarray) -> np.ndarray:
-    """Linear RGB (3,) for a pattern on `base`: a clear difference in lightness, a quiet one in hue."""
+    """Linear RGB (3,) for a pattern on `base`: another lightness, a hue that does not clash."""
     candidates = [_varied(rng, [*_TOPS.values(), *_BOTTOMS.values()]) for _ in range(5)]
     return max(candidates, key=lambda colour: _harmony(colour, base))
 
@@ -82,4 +93,5 @@ def _harmony(a: np.ndarray, b: np.ndarray) -> float:
     apart = abs(hue_a - hue_b)
     apart = min(apart, 1 - apart)
     contrast = abs(a.mean() ** 0.4 - b.mean() ** 0.4)
-    return min(contrast, 0.45) - 0.8 * max(sat_a - 0.45, 0) * max(sat_b - 0.45, 0) * min(4 * apart, 1)
+    loud = max(sat_a - 0.45, 0) * max(sat_b - 0.45, 0)
+    return min(contrast, 0.45) - 0.8 * loud * min(4 * apart, 1)

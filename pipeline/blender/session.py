@@ -1,7 +1,7 @@
 """A clean Blender, set up by the configuration and by nothing else.
 
-Cycles never changes device by itself here: a GPU that is asked for and absent is an error. Blender's
-chatter is kept out of the log, and shown only when something fails.
+Cycles never changes device by itself here: a GPU that is asked for and absent is an error.
+Blender's chatter is kept out of the log, and shown only when something fails.
 """
 
 import os

@@ -14,8 +14,8 @@ from pipeline.blender.nodes import Graph, new_material
 
 _TONES = np.array(
     [
-        [0.00, 0.66, 0.44, 0.34],
-        [0.20, 0.57, 0.355, 0.255],
+        [0.00, 0.62, 0.395, 0.295],
+        [0.20, 0.54, 0.320, 0.225],
         [0.40, 0.44, 0.255, 0.170],
         [0.60, 0.30, 0.160, 0.098],
         [0.80, 0.165, 0.085, 0.051],
@@ -49,14 +49,15 @@ def skin_material(
     """Material of one person's skin.
 
     It reads the mesh attributes `rest` (T-pose position) and `brow`, `lash`, `lip`, `flush`,
-    `beard`, `scalp` (0..1). stubble and lips_tint are 0..1. has_masks: the mesh has the free body's UVs.
+    `beard`, `scalp` (0..1). stubble, lips_tint: 0..1. has_masks: the mesh has the free
+    body's texture map.
     """
     material, graph, principled = new_material("skin")
     rest = graph.attribute("rest").outputs["Vector"]
     base = skin_colour(tone) * rng.uniform(0.95, 1.05) * rng.normal(1, [0.01, 0.025, 0.04])
     colour = _mottled(graph, rest, base, rng)
-    flush = graph.math("MULTIPLY", graph.attribute("flush").outputs["Fac"], 0.75)
-    colour = graph.mix(flush, colour, (1.04, 0.84, 0.82), "MULTIPLY")
+    flush = graph.math("MULTIPLY", graph.attribute("flush").outputs["Fac"], 0.95)
+    colour = graph.mix(flush, colour, (1.04, 0.80, 0.78), "MULTIPLY")
     lip = graph.attribute("lip").outputs["Fac"]
     if has_masks:
         for name, tint in _MASKS.items():
@@ -67,7 +68,7 @@ def skin_material(
     colour = _hairy(graph, colour, rest, hair_colour, stubble)
     graph.set(principled, "Base Color", colour)
     shine = graph.noise(rest, 60.0, 3.0)
-    dry = graph.remap(shine, (0.3, 0.7), (0.42, 0.56))
+    dry = graph.remap(shine, (0.3, 0.7), (0.38, 0.54))
     lip_shine = graph.math("MULTIPLY", lip, 0.14)
     graph.set(principled, "Roughness", graph.math("SUBTRACT", dry, lip_shine))
     graph.set(principled, "Specular IOR Level", 0.42)
@@ -83,7 +84,8 @@ def _mottled(graph: Graph, rest, base: np.ndarray, rng: np.random.Generator):
     """Uneven pigment and blood, and a few moles and freckles."""
     patches = graph.noise(rest, 14.0, 5.0, 0.6)
     colour = graph.ramp(
-        patches, [(0.34, base * [0.88, 0.82, 0.79]), (0.68, np.minimum(base * [1.05, 1.03, 1.0], 1))]
+        patches,
+        [(0.34, base * [0.88, 0.82, 0.79]), (0.68, np.minimum(base * [1.05, 1.03, 1.0], 1))],
     )
     spots = graph.add("TexVoronoi", {"Vector": rest, "Scale": rng.uniform(26, 40)})
     near = graph.remap(spots.outputs["Distance"], (0.035, 0.07), (1.0, 0.0))

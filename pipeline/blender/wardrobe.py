@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.blender.session import quiet
 from pipeline.contracts import SceneBodies
 from pipeline.conventions import PARTS, transform
 from pipeline.errors import GenbError
@@ -18,9 +19,9 @@ from pipeline.storage import read_json, read_npz
 class Worn:
     """One garment in a scene.
 
-    vertices: (F, N, 3) f32 world m. faces: (M, 3 or 4). rest: (N, 3) f32, its place on the T-pose, m.
-    sole: (N,) f32, 1 on the sole of a shoe, or None. part: id of `conventions.PARTS`. seed: of its
-    colours.
+    vertices: (F, N, 3) f32 world m. faces: (M, 3 or 4). rest: (N, 3) f32 m, its place on the
+    T-pose. part: id of `conventions.PARTS`. seed: of its colours. sole: (N,) f32, 1 on the sole of
+    a shoe, or None.
     """
 
     kind: str
@@ -56,7 +57,8 @@ def _read_person(plan: Plan, person: PersonSpec, T_world_subject: np.ndarray) ->
     worn = []
     for row, seed in zip(rows, seeds, strict=True):
         path = folder / row["file"]
-        sequence = read_cache(path, person.subject.motion.fps)
+        with quiet():
+            sequence = read_cache(path, person.subject.motion.fps)
         frames = person.first_frame + np.arange(len(T_world_subject))
         if frames[-1] >= len(sequence.vertices):
             raise GenbError(
@@ -82,7 +84,7 @@ def _read_person(plan: Plan, person: PersonSpec, T_world_subject: np.ndarray) ->
 
 
 def _seeds(person: PersonSpec, rows: list[dict]) -> list[int]:
-    """Colour seed of every row: the row's place in the outfit decides, whatever the dressing order."""
+    """Colour seed of every row, by its place in the outfit, whatever the dressing order."""
     look, outfit = person.appearance, person.subject.outfit
     free = list(range(len(outfit)))
     seeds = []
@@ -90,7 +92,8 @@ def _seeds(person: PersonSpec, rows: list[dict]) -> list[int]:
         if row["layer"] == "shoes":
             seeds.append(look.shoe_seed)
             continue
-        place = next(i for i in free if (outfit[i].kind, outfit[i].layer) == (row["kind"], row["layer"]))
+        this = (row["kind"], row["layer"])
+        place = next(i for i in free if (outfit[i].kind, outfit[i].layer) == this)
         free.remove(place)
         seeds.append(look.garment_seeds[place])
     return seeds

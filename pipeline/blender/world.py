@@ -94,9 +94,7 @@ def _add_ground(environment: Environment, eye_m: np.ndarray, rng: np.random.Gene
     ground.data.materials.append(_ground_material(image))
 
 
-def _grained(
-    albedo: np.ndarray, distance_m: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+def _grained(albedo: np.ndarray, distance_m: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Grain under the people's feet that fades into the panorama's own blur with distance."""
     size = len(albedo)
     grain = np.zeros((size, size), np.float32)
@@ -111,7 +109,7 @@ def _grained(
 def _ground_material(image: bpy.types.Image) -> bpy.types.Material:
     material, graph, surface = bare_material("ground")
     texture = graph.add("TexImage", image=image, extension="EXTEND")
-    diffuse = graph.add("BsdfDiffuse", {"Color": texture.outputs["Color"], "Roughness": 0.4})
+    diffuse = graph.add("BsdfDiffuse", {"Color": texture.outputs["Color"]})
     clear = graph.add("BsdfTransparent")
     mix = graph.add("MixShader", {0: texture.outputs["Alpha"]})
     graph.tree.links.new(clear.outputs[0], mix.inputs[1])

@@ -41,6 +41,12 @@ class Dressed:
     cpu_s: float
 
 
+def _speed(skin: np.ndarray, path: np.ndarray) -> float:
+    """How far the clothed skin (F, n, 3) moves per frame against the pinned band (F, K, 3), m."""
+    step = np.diff(skin - path.mean(axis=1, keepdims=True), axis=0)
+    return float(np.quantile(np.linalg.norm(step, axis=2), 0.95, axis=1).max())
+
+
 def _start_frame(who: Wearer, pattern: Pattern) -> int:
     """Row of the body at which the garment has its own shape.
 
@@ -127,7 +133,7 @@ def dress(
     pinned = np.flatnonzero(pattern.pinned)
     task = (fitted.rest, pattern.faces, pinned, path, collider, collider_faces)
     skin = np.stack([pattern.binding @ frame for frame in who.body[start:]])
-    settings = cloth_settings(config, measures(spec))
+    settings = cloth_settings(config, measures(spec), _speed(skin, path))
     result, cpu_s = simulate(*task, settings)
     wrong = fault(result, fitted.rest, pattern.faces, skin)
     if retried := wrong is not None:

@@ -32,7 +32,7 @@ MEASURES: dict[str, dict[str, Measure]] = {
         **_CLOTH,
     },
     "longsleeve": {
-        "sleeve": (1.9, 1.78, 1.95),
+        "sleeve": (1.94, 1.86, 1.97),
         "drop_m": (0.09, 0.05, 0.14),
         "neck_m": (0.015, 0.0, 0.05),
         "neck_half_m": (0.085, 0.078, 0.098),

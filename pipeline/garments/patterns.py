@@ -114,7 +114,7 @@ def cut(template: Template, spec: GarmentSpec) -> Pattern:
         binding=binding,
         faces=np.concatenate([faces, _ring_faces(loop, rings, len(points))]),
         ease_m=_ease(template, binding, points, points[top], size, bottom=spec.layer == "lower"),
-        pinned=_pinned(points, top, loops, spec),
+        pinned=cKDTree(points[top]).query(points)[0] < 0.03,
         loop=loop,
         rings=rings,
         hang_m=float(hang_m),
@@ -187,19 +187,6 @@ def _ease(template, binding, points, top, size, bottom: bool) -> np.ndarray:
 def _smoothstep(t: np.ndarray) -> np.ndarray:
     t = np.clip(t, 0, 1)
     return t * t * (3 - 2 * t)
-
-
-def _pinned(points, top, loops, spec: GarmentSpec) -> np.ndarray:
-    """What moves with the body (n,) bool: neckline or waistband, and the cuffs of long sleeves.
-
-    Cuffs are buttoned or elastic; without them a bending elbow would draw the sleeve up the arm.
-    """
-    pinned = cKDTree(points[top]).query(points)[0] < 0.03
-    if spec.kind == "longsleeve":
-        x = [abs(points[loop, 0].mean()) for loop in loops]
-        for k in np.argsort(x)[-2:]:
-            pinned |= cKDTree(points[loops[k]]).query(points)[0] < 0.012
-    return pinned
 
 
 def _ring_faces(loop: np.ndarray, rings: int, first: int) -> np.ndarray:

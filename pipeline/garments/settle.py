@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 from pipeline.garments.contact import Layer, border_edges, push_outside
 from pipeline.garments.patterns import Pattern, Template
-from pipeline.garments.surface import compact
+from pipeline.garments.surface import compact, neighbour_mean, unit, vertex_normals
 
 _REACH_M = 0.04
 """Deepest contact that is pushed out; anything deeper is another part of the body."""
@@ -94,7 +94,7 @@ def settle(
         body = who.body[frame].astype(np.float64)
         layers = [Layer(vertices[frame], faces) for faces, vertices in inner]
         skins = [Layer(body[part.vertices], part.faces) for part in parts]
-        points = result[frame].astype(np.float64)
+        points = _rescue(who, pattern, body, skins, parts, result[frame].astype(np.float64), clearance_m)
         for _ in range(2):
             for layer, border, covered in zip(layers, borders, under, strict=True):
                 points = push_outside(
@@ -118,6 +118,34 @@ def settle(
         deepest[frame] = 1000 * depth_m.max()
         pinched[frame] = squeezed.mean()
     return result, Contact(share, deepest, pinched)
+
+
+def _rescue(who: Wearer, pattern: Pattern, body, skins, parts, points, clearance_m) -> np.ndarray:
+    """Bring back cloth that a fast limb has come through: it is deep inside, or on the far side.
+
+    Such a vertex goes to the place on the skin that it clothes, its surroundings are smoothed.
+    """
+    normals = vertex_normals(body, who.template.faces)
+    skin, outward = pattern.binding @ body, unit(pattern.binding @ normals)
+    lost = np.zeros(len(points), bool)
+    for layer, part in zip(skins, parts, strict=True):
+        mine = part.mine[part.mine < pattern.bound_count]
+        near = layer.nearest(points[mine], 0.1)
+        strayed = np.linalg.norm(points[mine] - skin[mine], axis=1) > 0.02
+        far_side = strayed & ((near.normal * outward[mine]).sum(axis=1) < -0.2)
+        far_side &= near.distance_m < 0.03
+        lost[mine[far_side | (near.height_m < -0.008)]] = True
+    if not lost.any():
+        return points
+    found = np.flatnonzero(lost)
+    points[found] = skin[found] + 2 * clearance_m * outward[found]
+    soft = np.zeros(len(points), bool)
+    soft[pattern.faces[lost[pattern.faces].any(axis=1)]] = True
+    soft[np.flatnonzero(pattern.pinned)] = False
+    average = neighbour_mean(pattern.faces, pattern.count)[np.flatnonzero(soft)]
+    for _ in range(4):
+        points[soft] += 0.5 * (average @ points - points[soft])
+    return points
 
 
 def _tuck(whole: Layer, skins, parts, points, clearance_m):

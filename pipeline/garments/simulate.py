@@ -18,6 +18,10 @@ from pipeline.config import GarmentSection
 from pipeline.garments.surface import unique_edges
 
 
+_SUBSTEP_M = 0.010
+"""Furthest that a limb should move in one substep of the solver."""
+
+
 @dataclass(frozen=True)
 class ClothSettings:
     """Solver and material numbers, in Blender's units (stiffness) and metres."""
@@ -32,8 +36,6 @@ class ClothSettings:
     vertex_mass_kg: float = 0.25
     air_damping: float = 1.0
     self_collision: bool = False
-    impulse_clamp: float = 0.0
-    use_normal: bool = False
 
     def safer(self) -> "ClothSettings":
         """For a second try after a diverged one: more substeps, softer contact."""
@@ -46,10 +48,18 @@ class ClothSettings:
         )
 
 
-def cloth_settings(config: GarmentSection, measures: dict[str, float]) -> ClothSettings:
-    """Settings of a garment from the configuration and the garment's own measures."""
+def cloth_settings(
+    config: GarmentSection, measures: dict[str, float], speed_m: float
+) -> ClothSettings:
+    """Settings of a garment from the configuration and the garment's own measures.
+
+    speed_m: metres per frame that the body moves within the garment. A limb that moves much further
+    than the contact distance in one substep slips through the cloth, so fast motions get more
+    substeps, up to three times `config.quality`.
+    """
+    wanted = int(np.ceil(speed_m / _SUBSTEP_M))
     return ClothSettings(
-        quality=config.quality,
+        quality=int(np.clip(wanted, config.quality, 3 * config.quality)),
         collision_quality=config.collision_quality,
         distance_m=config.collision_distance_mm / 1000,
         stretch=20.0 * measures.get("stretch", 1.0),
@@ -150,7 +160,6 @@ def _make_collider(thing: bpy.types.Object, settings: ClothSettings) -> None:
     collision.thickness_outer = settings.distance_m
     collision.thickness_inner = 0.2
     collision.damping = 0.5
-    collision.use_normal = settings.use_normal
     collision.cloth_friction = settings.friction
 
 
@@ -171,7 +180,6 @@ def _make_cloth(thing, pinned, settings: ClothSettings, n_frames: int) -> None:
     contact = modifier.collision_settings
     contact.collision_quality = settings.collision_quality
     contact.distance_min = settings.distance_m
-    contact.impulse_clamp = settings.impulse_clamp
     contact.use_self_collision = settings.self_collision
     contact.self_distance_min = settings.distance_m
     group = thing.vertex_groups.new(name="pinned")

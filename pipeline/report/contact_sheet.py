@@ -76,7 +76,9 @@ def _picture(path: Path) -> np.ndarray:
 def _noise(record: dict) -> str:
     if not record["steps_run"]:
         return "noise level 0"
-    return f"{record['steps_run']} of {record['steps']} steps, {record['decision']}"
+    if record["decision"] != "accepted":
+        return f"render kept, {record['steps_run']} steps drifted too far"
+    return f"noise {record['steps_run']} of {record['steps']} steps"
 
 
 def _lay_out(tiles: dict[str, np.ndarray], lines: list[tuple[str, tuple]]) -> np.ndarray:

@@ -89,7 +89,7 @@ def _card(sample: Sample, images: Path) -> str:
         for p in facts["people"]
     )
     rerender = facts["rerender"]
-    made = f"noise {rerender['steps_run']}/{rerender['steps']}, {rerender['decision']}"
+    made = f"noise {rerender['steps_applied']}/{rerender['steps']}, {rerender['decision']}"
     return (
         f'<article id="{sample.key}"><div class="views">{views}</div><p><b>{sample.key}</b> '
         f"{escape(facts['light']['hdri'])}, {facts['camera']['vfov_deg']:.0f}° · {escape(made)}"
@@ -183,7 +183,10 @@ def _drift(rows: list[dict]) -> str:
     ]
     decisions = categories("decisions", [row["decision"] for row in rows])
     chart = scatter("drift per person against noise", points, "denoising steps", "px")
-    return f'<div class="charts">{chart}{decisions}</div>'
+    return (
+        f'<div class="charts">{chart}{decisions}</div><p>Drift is that of the re-rendered image. '
+        "Repaired: it drifted too far, so the dataset holds the render instead.</p>"
+    )
 
 
 def _rejections(description: dict) -> str:

@@ -12,7 +12,7 @@ _PERSON = (
     *("mask_area_px", "visible_joints", "drift_mean_px", "drift_p90_px", "boundary_ratio"),
 )
 _CAMERA = ("width", "height", "vfov_deg", "hfov_deg", "pitch_deg", "roll_deg")
-_RERENDER = ("backend", "model", "steps", "steps_run", "decision")
+_RERENDER = ("backend", "model", "steps", "steps_run", "steps_applied", "decision")
 
 
 def index_rows(tars: list[Path]) -> list[dict]:

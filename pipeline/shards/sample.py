@@ -29,7 +29,11 @@ def sample_json(key: str, shard: str, facts: dict, rerender: dict) -> dict:
 
 
 def rerender_facts(record: dict) -> dict:
-    """Noise levels, drift and decision, with fixed keys and types."""
+    """Noise levels, drift and decision, with fixed keys and types.
+
+    `steps_run` steps were computed; `steps_applied` are in the image: 0 when it drifted too far and
+    was put back to the render ("repaired"). The drift is that of what was computed.
+    """
     levels = {region: int(record["levels"][region]) for region in REGIONS}
     drift = record["drift"]
     return {
@@ -37,6 +41,7 @@ def rerender_facts(record: dict) -> dict:
         "model": record.get("model") or "",
         "steps": int(record["steps"]),
         "steps_run": int(record["steps_run"]),
+        "steps_applied": int(record["steps_run"]) if record["decision"] == "accepted" else 0,
         "levels": levels,
         "silhouette_band": int(record["silhouette_band"]),
         "prompt": record.get("prompt") or "",
