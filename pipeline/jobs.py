@@ -97,7 +97,7 @@ def run_scenes(job: Job, produce: Callable[[int, Path], None]) -> None:
                 write_json(folder / REJECTED, reason)
             else:
                 _produce_or_reject(job.stage, scene, folder, produce)
-        _report(job, scene_name(scene), time.perf_counter() - started, _rejection_text(target))
+        report_item(job, scene_name(scene), time.perf_counter() - started, _rejection_text(target))
 
 
 def run_subjects(job: Job, produce: Callable[[SubjectSpec, Path], None]) -> None:
@@ -113,7 +113,7 @@ def run_subjects(job: Job, produce: Callable[[SubjectSpec, Path], None]) -> None
                 write_json(folder / REJECTED, reason)
             else:
                 _produce_or_reject(job.stage, subject, folder, produce)
-        _report(job, subject.subject, time.perf_counter() - started, _rejection_text(target))
+        report_item(job, subject.subject, time.perf_counter() - started, _rejection_text(target))
 
 
 def _produce_or_reject(stage: str, item, folder: Path, produce) -> None:
@@ -165,7 +165,7 @@ def load_scene(plan: Plan, scene: int) -> SceneSpec:
     return read_scene(plan.scene_dir("compose", scene) / SCENE_FILE)
 
 
-def _report(job: Job, item: str, seconds: float, note: str) -> None:
+def report_item(job: Job, item: str, seconds: float, note: str) -> None:
     """One line for the log, one for the timing table (apart from the data: it holds clocks)."""
     rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     row = {"stage": job.stage, "item": item, "seconds": round(seconds, 3), "peak_rss_mb": rss_mb}

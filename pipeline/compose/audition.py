@@ -7,7 +7,7 @@ and nobody's failed simulation costs a scene. Failed candidates are listed in th
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.compose.casting import sample_subject
+from pipeline.compose.casting import cast_of_scenes, sample_subject
 from pipeline.compose.population import Population
 from pipeline.jobs import Job, rejection
 from pipeline.scene import SubjectSpec
@@ -48,3 +48,25 @@ def load_member(plan: Plan, index: int) -> SubjectSpec | None:
     """The subject that got the part, or None when every candidate failed."""
     subject = read_json(member_file(plan, index))["subject"]
     return SubjectSpec.model_validate(subject) if subject else None
+
+
+def cast_failures(plan: Plan, scenes: range) -> list[dict]:
+    """Candidates who lost a part in these scenes, with stage and reason, for the dataset's report.
+
+    Scenes that were not cast by us (hand-made ones) have no auditions and no failures.
+    """
+    failures = []
+    for index in cast_of_scenes(plan.config, plan.seed, scenes):
+        path = member_file(plan, index)
+        for failed in read_json(path)["failed"] if path.exists() else []:
+            subject = failed["subject"]
+            failures.append(
+                {
+                    "subject": subject["subject"],
+                    "motion": subject["motion"]["name"],
+                    "outfit": "+".join(garment["kind"] for garment in subject["outfit"]),
+                    "stage": failed["stage"],
+                    "reason": failed["reason"],
+                }
+            )
+    return failures

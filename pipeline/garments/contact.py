@@ -9,7 +9,7 @@ import bpy  # noqa: F401  (mathutils exists only once bpy is loaded)
 import numpy as np
 from mathutils.bvhtree import BVHTree
 
-from pipeline.garments.surface import closest_on_triangles, face_cross, half_edges, unit
+from pipeline.garments.surface import closest_on_triangles, face_cross, half_edges, unit, vertex_normals
 
 
 @dataclass(frozen=True)
@@ -100,25 +100,28 @@ def push_outside(
     shallow = np.isfinite(near.distance_m) & (near.height_m < clearance_m) & ~near.open_edge
     points[mine[shallow]] = near.point[shallow] + near.normal[shallow] * clearance_m
     if len(covered) and len(cloth_faces):
-        points = _cover(points, cloth_faces, obstacle.vertices[covered], 0.4 * clearance_m, reach_m)
+        points = _cover(points, cloth_faces, obstacle, covered, 0.4 * clearance_m, reach_m / 2)
     return points
 
 
-def _cover(points, faces, inner_points, margin_m, reach_m) -> np.ndarray:
-    """Lift triangles of the cloth that an inner point has come through."""
+def _cover(points, faces, obstacle: Layer, covered, margin_m, reach_m) -> np.ndarray:
+    """Lift triangles of the cloth that a covered vertex of the obstacle has come through.
+
+    A triangle that faces the obstacle belongs to a fold of the cloth: its side says nothing.
+    """
     cloth = Layer(points, faces)
-    near = cloth.nearest(inner_points, reach_m, border_edges(faces))
+    outward = vertex_normals(obstacle.vertices, obstacle.faces)[covered]
+    near = cloth.nearest(obstacle.vertices[covered], reach_m, border_edges(faces))
     excess = near.height_m + margin_m
     through = np.isfinite(near.distance_m) & (excess > 0) & ~near.open_edge
+    through &= (near.normal * outward).sum(axis=1) > 0.3
     if not through.any():
         return points
-    lift = np.zeros(len(points))
-    direction = np.zeros_like(points)
+    lift = np.zeros((len(points), 3))
     order = np.argsort(excess[through], kind="stable")
-    face, amount = near.face[through][order], excess[through][order]
+    face = near.face[through][order]
+    step = (excess[through][:, None] * outward[through])[order]
     for corner in range(3):
-        vertex = faces[face, corner]
         # Ascending order: the last write to a vertex is its largest lift.
-        lift[vertex] = amount
-        direction[vertex] = cloth.normals[face]
-    return points + direction * lift[:, None]
+        lift[faces[face, corner]] = step
+    return points + lift

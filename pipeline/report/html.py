@@ -190,14 +190,21 @@ def _drift(rows: list[dict]) -> str:
 
 
 def _rejections(description: dict) -> str:
-    rejected = description["rejected"]
-    if not rejected:
+    scenes = _table(description["rejected"], ("scene", "stage", "reason"))
+    columns = ("subject", "motion", "outfit", "stage", "reason")
+    candidates = _table(description["cast_failures"], columns)
+    return f"{scenes}<p>Cast candidates who were replaced by an understudy:</p>{candidates}"
+
+
+def _table(rows: list[dict], columns: tuple[str, ...]) -> str:
+    if not rows:
         return "<p>None.</p>"
+    head = "".join(f"<th>{name}</th>" for name in columns)
     lines = "".join(
-        f"<tr><td>{r['scene']}</td><td>{escape(r['stage'])}</td><td>{escape(r['reason'])}</td></tr>"
-        for r in rejected
+        "<tr>" + "".join(f"<td>{escape(str(row[name]))}</td>" for name in columns) + "</tr>"
+        for row in rows
     )
-    return f"<table><tr><th>scene</th><th>stage</th><th>reason</th></tr>{lines}</table>"
+    return f"<table><tr>{head}</tr>{lines}</table>"
 
 
 def _timings(out: Path) -> str:

@@ -9,6 +9,7 @@ import os
 import shutil
 from collections.abc import Sequence
 
+from pipeline.compose.audition import cast_failures
 from pipeline.errors import GenbError
 from pipeline.shards.card import asset_rows, croissant, dataset_card
 from pipeline.shards.index import index_rows, write_index
@@ -121,6 +122,7 @@ def _describe(plan: Plan, scenes: int, records: list[dict], rows: list[dict]) ->
         },
         "shards": [{name: record[name] for name in fields} for record in records],
         "rejected": rejected,
+        "cast_failures": cast_failures(plan, range(scenes)),
         "fingerprint": _fingerprint(plan, scenes),
     }
 
