@@ -36,7 +36,7 @@ STAGES = {
         Stage("cast", 1, ("cast",), ("dress",), seeded=True),
         Stage("compose", 1, ("scene", "camera", "light"), ("cast",), seeded=True),
         Stage("bodies", 1, (), ("compose", "pose")),
-        Stage("render", 1, ("render",), ("bodies", "dress"), asset_kinds=("hdri",)),
+        Stage("render", 2, ("render",), ("bodies", "dress"), asset_kinds=("hdri",)),
         Stage("truth", 1, ("audit",), ("render",)),
         Stage("rerender", 1, ("diffusion",), ("truth",), asset_kinds=("diffusion",), seeded=True),
         Stage("shards", 1, ("shards",), ("rerender",)),

@@ -21,6 +21,9 @@ display grey."""
 
 MAX_ALBEDO = 0.88
 DARKEST_FLOOR = 0.10
+NEAR_M = (3.5, 7.0)
+"""People stand within the first; what is not floor is painted over there, less and less up to the
+second."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,17 @@ class Environment:
     def irradiance(self, normal: np.ndarray) -> np.ndarray:
         """Linear RGB (3,) falling on an unshadowed surface with world normal (3,), W/m2-like."""
         normal = rotation_z(-self.rotation_deg) @ (np.asarray(normal) / np.linalg.norm(normal))
-        directions, solid_angle = _sphere(*self.panorama.shape[:2])
+        panorama = _reduced(self.panorama)
+        directions, solid_angle = _sphere(*panorama.shape[:2])
         cosine = np.maximum(directions @ normal, 0) * solid_angle
-        return np.einsum("hw,hwc->c", cosine, self.panorama) * self.gains
+        return np.einsum("hw,hwc->c", cosine, panorama) * self.gains
+
+
+def _reduced(panorama: np.ndarray) -> np.ndarray:
+    """The panorama at 256 x 128 or less: enough for what is integrated over the whole sphere."""
+    if panorama.shape[1] <= 256:
+        return panorama
+    return cv2.resize(panorama, (256, 128), interpolation=cv2.INTER_AREA)
 
 
 def _sphere(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -77,6 +88,7 @@ def white_balance(panorama: np.ndarray, strength: float) -> np.ndarray:
 
     What a camera's automatic white balance does; luminance is kept.
     """
+    panorama = _reduced(panorama)
     _, solid_angle = _sphere(*panorama.shape[:2])
     mean = (panorama * solid_angle[..., None]).mean(axis=(0, 1), dtype=float)
     gains = (LUMINANCE @ mean / np.maximum(mean, 1e-6)) ** strength
@@ -110,7 +122,7 @@ def ground_albedo(
 
     Seen from `eye_m`, and unshadowed, a diffuse plane of this albedo has exactly the radiance of
     the panorama behind it, so the plane has no visible edge. Where people stand, what is plainly
-    not floor (furniture, a wall) takes the colour of the floor the photographer stood on.
+    not floor (furniture, a wall, water) becomes the floor the photographer stood on.
     """
     step = (((np.arange(size_px) + 0.5) / size_px * 2 - 1) * radius_m).astype(np.float32)
     x, y = np.meshgrid(step, step)
@@ -118,21 +130,25 @@ def ground_albedo(
     directions = np.stack([x - eye[0], y - eye[1], np.full_like(x, -eye[2])], axis=-1)
     light = np.maximum(environment.irradiance(np.array([0.0, 0.0, 1.0])), 1e-4)
     albedo = np.clip(environment.radiance(directions) * np.pi / light, 0.004, MAX_ALBEDO)
-    floor = _floor_colour(environment, light)
-    stops_off = np.abs(np.log2(albedo @ LUMINANCE) - np.log2(floor @ LUMINANCE))
-    near = np.clip((6.5 - np.hypot(x, y)) / 3.5, 0, 1)
-    replaced = near * np.clip((stops_off - 1.0) / 0.9, 0, 1)
-    blur = max(size_px // 120, 1)
-    replaced = cv2.GaussianBlur(replaced.astype(np.float32), (0, 0), blur)[..., None]
+    floor = _own_floor(environment, light, x, y)
+    mean = np.log2(np.median(floor[::8, ::8].reshape(-1, 3), axis=0))
+    smooth = cv2.GaussianBlur(np.log2(albedo), (0, 0), max(size_px / 90, 1))
+    unlike = np.sqrt(((smooth - mean) ** 2).mean(axis=-1))
+    near = np.clip((NEAR_M[1] - np.hypot(x, y)) / (NEAR_M[1] - NEAR_M[0]), 0, 1)
+    replaced = (near * np.clip((unlike - 0.5) / 0.6, 0, 1))[..., None]
     return (albedo * (1 - replaced) + floor * replaced).astype(np.float32)
 
 
-def _floor_colour(environment: Environment, light: np.ndarray) -> np.ndarray:
-    """Albedo (3,) of the floor around the panorama's own tripod; never darker than asphalt."""
-    angle = np.linspace(0, 2 * np.pi, 48, endpoint=False)
-    tilt = np.radians(np.linspace(20, 50, 12))[:, None]
-    below = [np.sin(tilt) * np.cos(angle), np.sin(tilt) * np.sin(angle)]
-    directions = np.stack([*below, np.broadcast_to(-np.cos(tilt), below[0].shape)], axis=-1)
-    colour = np.median(environment.radiance(directions).reshape(-1, 3), axis=0) * np.pi / light
-    colour = np.clip(colour, 1e-3, 0.6)
-    return colour * max(1.0, DARKEST_FLOOR / (colour @ LUMINANCE))
+def _own_floor(
+    environment: Environment, light: np.ndarray, x: np.ndarray, y: np.ndarray
+) -> np.ndarray:
+    """Albedo (H, W, 3) of a floor like the one below the panorama's tripod, at ground points x, y.
+
+    The true floor within a metre of the tripod is mirrored outwards; never darker than asphalt.
+    """
+    patch, height = 1.1, 1.6
+    folded = [np.abs((c - patch) % (4 * patch) - 2 * patch) - patch for c in (x, y)]
+    directions = np.stack([*folded, np.full_like(x, -height)], axis=-1)
+    colour = np.clip(environment.radiance(directions) * np.pi / light, 0.004, 0.6)
+    dark = np.median(colour[::8, ::8].reshape(-1, 3), axis=0) @ LUMINANCE
+    return np.clip(colour * max(1.0, DARKEST_FLOOR / dark), 0.004, 0.6)

@@ -45,7 +45,7 @@ def configure(
     select_device(scene, execution.device)
     settings = scene.render
     settings.threads_mode = "FIXED"
-    settings.threads = execution.threads or len(os.sched_getaffinity(0))
+    settings.threads = execution.threads or _cores()
     settings.resolution_x, settings.resolution_y = size
     settings.resolution_percentage = 100
     settings.pixel_aspect_x = settings.pixel_aspect_y = 1.0
@@ -59,6 +59,13 @@ def configure(
     scene.view_settings.look = LOOKS[render.view_transform]
     scene.view_settings.gamma = 1.0
     scene.display_settings.display_device = "sRGB"
+
+
+def _cores() -> int:
+    """Processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def picture_settings(scene: bpy.types.Scene, render: RenderSection, seed: int) -> None:

@@ -32,12 +32,18 @@ def run(job: Job) -> None:
 
 
 def write_dress(
-    subject: SubjectSpec, template: Template, motion: SubjectMotion, config: GarmentSection, folder: Path
+    subject: SubjectSpec,
+    template: Template,
+    motion: SubjectMotion,
+    config: GarmentSection,
+    folder: Path,
 ) -> None:
     """Simulate a subject's outfit and write `dress.json` with its caches into `folder`."""
     who = wearer(template, motion)
     inner, rows = [], []
-    for number, spec in enumerate(sorted(subject.outfit, key=lambda spec: _DRESSING_ORDER[spec.layer])):
+    for number, spec in enumerate(
+        sorted(subject.outfit, key=lambda spec: _DRESSING_ORDER[spec.layer])
+    ):
         stem = f"{number:02d}_{spec.kind}"
         if spec.cache:
             rows.append(_write_user_cache(spec, subject.motion.fps, len(motion.clip), folder, stem))

@@ -4,6 +4,7 @@ Blender maps Alembic's seconds to frames with the frame rate of the scene at imp
 first. Several meshes in one file count as one garment.
 """
 
+import re
 import struct
 import tempfile
 from collections.abc import Iterator
@@ -16,11 +17,12 @@ import numpy as np
 from pipeline.garments.caches import GarmentSequence, broken
 from pipeline.storage import atomic_file
 
+_NO_DATE = b"Thu Jan  1 00:00:00 1970"
+
 
 def read(path: Path, fps: float) -> GarmentSequence:
     """Read all frames of an archive, first sample first. Raises GenbError when it is damaged."""
-    if not path.read_bytes()[:5] == b"Ogawa":
-        raise broken(path, "it is not an Alembic (Ogawa) file")
+    _check_ogawa(path.read_bytes(), path)
     with _own_scene(fps) as scene:
         try:
             bpy.ops.wm.alembic_import(
@@ -35,13 +37,42 @@ def read(path: Path, fps: float) -> GarmentSequence:
         return _sequence(scene, sorted(things, key=lambda thing: thing.name), frames, path)
 
 
+def _check_ogawa(data: bytes, path: Path) -> None:
+    """Walk the archive's tree, because Blender's reader aborts the process on a truncated file.
+
+    Ogawa: "Ogawa", a byte that is 255 once the file was closed, two bytes of version, then the
+    offset of the root group. A group is a count and that many offsets; an offset with its top bit
+    set points to data, which is a size and that many bytes. All are 64-bit little endian.
+    """
+    if data[:5] != b"Ogawa":
+        raise broken(path, "it is not an Alembic (Ogawa) file")
+    if len(data) < 16 or data[5] != 0xFF:
+        raise broken(path, "it was not written to its end")
+    todo, seen = [struct.unpack_from("<Q", data, 8)[0]], set()
+    while todo:
+        offset = todo.pop()
+        is_data, place = offset >> 63, offset & ~(1 << 63)
+        if place == 0 or offset in seen:
+            continue
+        seen.add(offset)
+        if place + 8 > len(data):
+            raise broken(path, f"it is truncated at {len(data)} bytes")
+        (count,) = struct.unpack_from("<Q", data, place)
+        if place + 8 + count * (1 if is_data else 8) > len(data):
+            raise broken(path, f"it is truncated at {len(data)} bytes")
+        if not is_data:
+            todo += struct.unpack_from(f"<{count}Q", data, place + 8)
+
+
 def write(path: Path, sequence: GarmentSequence, fps: float) -> None:
     """Write a moving mesh with one sample per frame, the first at frame 1."""
     vertices = np.ascontiguousarray(sequence.vertices, "<f4")
     n_frames, n_vertices, _ = vertices.shape
-    with _own_scene(fps) as scene, tempfile.TemporaryDirectory() as folder, atomic_file(
-        path
-    ) as partial:
+    with (
+        _own_scene(fps) as scene,
+        tempfile.TemporaryDirectory() as folder,
+        atomic_file(path) as partial,
+    ):
         mesh = bpy.data.meshes.new("garment")
         mesh.from_pydata(vertices[0].tolist(), [], sequence.faces.tolist())
         thing = bpy.data.objects.new("garment", mesh)
@@ -61,6 +92,9 @@ def write(path: Path, sequence: GarmentSequence, fps: float) -> None:
             normals=False,
             as_background_job=False,
         )
+        # Same vertices, same bytes: the archive's only clock is a text of fixed length.
+        data = partial.read_bytes()
+        partial.write_bytes(re.sub(rb"(?<=_ai_DateWritten=)[^;]{24}", _NO_DATE, data))
 
 
 @contextmanager

@@ -9,7 +9,13 @@ import bpy  # noqa: F401  (mathutils exists only once bpy is loaded)
 import numpy as np
 from mathutils.bvhtree import BVHTree
 
-from pipeline.garments.surface import closest_on_triangles, face_cross, half_edges, unit, vertex_normals
+from pipeline.garments.surface import (
+    closest_on_triangles,
+    face_cross,
+    half_edges,
+    unit,
+    vertex_normals,
+)
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,9 @@ class Layer:
         self.vertices = np.asarray(vertices, np.float64)
         self.faces = faces
         self.normals = unit(face_cross(self.vertices, faces))
-        self._tree = BVHTree.FromPolygons(self.vertices.tolist(), faces.tolist(), all_triangles=True)
+        self._tree = BVHTree.FromPolygons(
+            self.vertices.tolist(), faces.tolist(), all_triangles=True
+        )
 
     def nearest(self, points: np.ndarray, reach_m: float, border: np.ndarray | None = None):
         """Nearest record of points (N, 3); beyond `reach_m` the distance is inf and height 0.
@@ -89,7 +97,7 @@ def push_outside(
     clearance_m: float,
     reach_m: float,
 ) -> np.ndarray:
-    """Cloth vertices (N, 3) with those `mine` (K,) moved at least `clearance_m` outside an obstacle.
+    """Cloth vertices (N, 3) with those `mine` (K,) at least `clearance_m` outside an obstacle.
 
     First each cloth vertex against the obstacle, then each `covered` obstacle vertex against the
     cloth's triangles, so that nothing pokes through between cloth vertices either. Vertices deeper

@@ -17,7 +17,7 @@ from pipeline.garments.outfits import measures
 from pipeline.garments.patterns import Pattern, Template, cut
 from pipeline.garments.settle import Contact, Wearer, settle
 from pipeline.garments.shoes import Shoe, make_shoe, move_shoe
-from pipeline.garments.simulate import cloth_settings, fault, simulate
+from pipeline.garments.simulate import cloth_settings, fault, simulate, tear
 from pipeline.garments.surface import boundary_loops, compact
 from pipeline.garments.tailor import fit, pin_path
 from pipeline.scene import GarmentSpec
@@ -134,22 +134,26 @@ def dress(
     task = (fitted.rest, pattern.faces, pinned, path, collider, collider_faces)
     skin = np.stack([pattern.binding @ frame for frame in who.body[start:]])
     settings = cloth_settings(config, measures(spec), _speed(skin, path))
-    result, cpu_s = simulate(*task, settings)
-    wrong = fault(result, fitted.rest, pattern.faces, skin)
-    if retried := wrong is not None:
-        result, more_s = simulate(*task, settings.safer())
-        cpu_s += more_s
-        wrong_again = fault(result, fitted.rest, pattern.faces, skin)
-        if wrong_again:
-            raise SceneRejected(
-                f"the {spec.kind} diverged twice in the cloth simulation ({wrong}; then "
-                f"{wrong_again}). Usual causes are a motion that is too fast or a body that "
-                "intersects itself; raising garments.quality may help."
-            )
-    # Earlier frames only matter as "not there yet".
-    result = np.concatenate([np.repeat(result[:1], start, axis=0), result])
     covers = [(garment.faces, vertices) for garment, vertices in inner]
-    result, contact = settle(who, pattern, result, covers, start, clearance)
+    faults, cpu_s = [], 0.0
+    for attempt in (settings, settings.safer()):
+        result, seconds = simulate(*task, attempt)
+        cpu_s += seconds
+        wrong = fault(result, fitted.rest, pattern.faces, skin)
+        if wrong is None:
+            # Frames before the start only matter as "not there yet".
+            result = np.concatenate([np.repeat(result[:1], start, axis=0), result])
+            result, contact = settle(who, pattern, result, covers, start, clearance)
+            wrong = tear(result[who.first :], fitted.rest, pattern.faces)
+        if wrong is None:
+            break
+        faults.append(wrong)
+    else:
+        raise SceneRejected(
+            f"the {spec.kind} diverged twice in the cloth simulation ({'; then '.join(faults)}). "
+            "Usual causes are a motion that is too fast or a body that intersects itself; raising "
+            "garments.quality may help."
+        )
     _demand_outside(spec, contact, who.first, config.max_inside_share)
     dressed = Dressed(
         spec=spec,
@@ -158,7 +162,7 @@ def dress(
         faces=pattern.faces.astype(np.int32),
         contact=contact,
         start=start,
-        retried=retried,
+        retried=bool(faults),
         cpu_s=cpu_s,
     )
     return dressed, result
@@ -183,7 +187,9 @@ def put_on_shoes(who: Wearer, clearance_m: float) -> Shoes:
         first += len(shoe.vertices)
     return Shoes(
         vertices=np.concatenate([moved for _, moved, _ in pair], axis=1).astype(np.float32),
-        rest=(np.concatenate([shoe.vertices for shoe, _, _ in pair]) - who.shift_m).astype(np.float32),
+        rest=(np.concatenate([shoe.vertices for shoe, _, _ in pair]) - who.shift_m).astype(
+            np.float32
+        ),
         faces=np.concatenate([faces for _, _, faces in pair]).astype(np.int32),
         sole=np.concatenate([shoe.sole for shoe, _, _ in pair]),
     )

@@ -1,4 +1,4 @@
-"""Vertex cache as a plain .npz: `vertices` (T, N, 3) metres, `faces` (M, 3), optional `uv` (N, 2)."""
+"""Vertex cache as .npz: `vertices` (T, N, 3) metres, `faces` (M, 3), optional `uv` (N, 2)."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Point cache (.pc2) of 3ds Max, Blender and Marvelous Designer, with its mesh in an .obj beside it.
+"""Point cache (.pc2) of 3ds Max, Blender and Marvelous Designer, with its mesh as .obj beside it.
 
 The .obj (same stem) gives the faces; polygons are split into triangles. Z-up metres.
 """

@@ -102,7 +102,7 @@ def _split(points, faces, longest_m):
 
 
 def _collapse(points, faces, shortest_m):
-    """Collapse edges shorter than `shortest_m` where that keeps a manifold and no face turns over."""
+    """Collapse edges shorter than `shortest_m` if that keeps a manifold and turns no face over."""
     edges, sides = _edge_table(faces)
     on_border = np.zeros(len(points), bool)
     border_edge = sides[:, 1] < 0
@@ -117,7 +117,10 @@ def _collapse(points, faces, shortest_m):
     ones = np.ones(2 * len(edges), np.int32)
     rows, cols = np.concatenate([edges, edges[:, ::-1]]).T
     adjacency = sp.csr_matrix((ones, (rows, cols)), (count, count))
-    around = sp.csr_matrix((np.ones(3 * len(faces), np.int8), (faces.ravel(), np.repeat(np.arange(len(faces)), 3))), (count, len(faces)))
+    around = sp.csr_matrix(
+        (np.ones(3 * len(faces), np.int8), (faces.ravel(), np.repeat(np.arange(len(faces)), 3))),
+        (count, len(faces)),
+    )
     normals = unit(face_cross(points, faces))
     blocked = np.zeros(count, bool)
     target = np.arange(count)
@@ -150,7 +153,9 @@ def _collapse(points, faces, shortest_m):
     if (target == np.arange(count)).all():
         return faces, False
     faces = target[faces]
-    alive = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])
+    alive = (
+        (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])
+    )
     return faces[alive], True
 
 

@@ -1,6 +1,6 @@
-"""After the simulation: cloth out of the body and outside the inner layers, and how well that went.
+"""After the simulation: cloth out of the body and outside inner layers, and how well that went.
 
-Body parts press against one another (arm on chest, thigh on thigh), so each vertex is judged against
+Body parts press against one another (arm on chest, thigh on thigh), so each vertex is judged by
 the part it clothes: a shirt's side is kept off the trunk, never dragged to the far side of the arm.
 """
 
@@ -35,8 +35,8 @@ _FOREIGN = {
 @dataclass(frozen=True)
 class Wearer:
     """A body over T-pose, ease-in and clip. body: (F, V, 3), row 0 is the T-pose. first: row of the
-    clip's first frame. collider: (C,) vertex indices, collider_faces: faces among them. shift_m: (3,)
-    what was added to the T-pose to bring it to where the ease-in starts."""
+    clip's first frame. collider: (C,) vertex indices, collider_faces: faces among them. shift_m:
+    (3,) what was added to the T-pose to bring it to where the ease-in starts."""
 
     template: Template
     body: np.ndarray
@@ -94,7 +94,9 @@ def settle(
         body = who.body[frame].astype(np.float64)
         layers = [Layer(vertices[frame], faces) for faces, vertices in inner]
         skins = [Layer(body[part.vertices], part.faces) for part in parts]
-        points = _rescue(who, pattern, body, skins, parts, result[frame].astype(np.float64), clearance_m)
+        points = _rescue(
+            who, pattern, body, skins, parts, result[frame].astype(np.float64), clearance_m
+        )
         for _ in range(2):
             for layer, border, covered in zip(layers, borders, under, strict=True):
                 points = push_outside(

@@ -23,9 +23,9 @@ _LACES = 5
 
 @dataclass(frozen=True)
 class Shoe:
-    """One shoe on the T-pose. vertices: (N, 3) m, subject frame. faces: (M, 3). sole: (N,) f32, 1 on
-    sole and laces, 0 on the upper. toe: (N,) share that follows the toes. upper: (K,) indices of the
-    upper's free vertices."""
+    """One shoe on the T-pose. vertices: (N, 3) m, subject frame. faces: (M, 3). sole: (N,) f32, 1
+    on sole and laces, 0 on the upper. toe: (N,) share that follows the toes. upper: (K,) indices of
+    the upper's free vertices."""
 
     vertices: np.ndarray
     faces: np.ndarray
@@ -228,7 +228,9 @@ def _sole(outline: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         (0.0005, -SHOE_SOLE_M + 0.002),
         (-0.0015, -SHOE_SOLE_M),
     ]
-    middle = np.column_stack([np.clip(outline[:, 0], 0.03, outline[:, 0].max() - 0.03), 0 * outward[:, 0]])
+    middle = np.column_stack(
+        [np.clip(outline[:, 0], 0.03, outline[:, 0].max() - 0.03), 0 * outward[:, 0]]
+    )
     progress = outline[:, 0] / outline[:, 0].max()
     spring = 0.007 * np.clip((progress - 0.82) / 0.18, 0, 1) ** 1.5
     spring += 0.003 * np.clip((0.06 - progress) / 0.06, 0, 1)
@@ -275,7 +277,9 @@ def _laces(upper: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             c = a + len(line)
             faces += [np.stack([a, a + 1, c], 1), np.stack([a + 1, c + 1, c], 1)]
     points, faces = np.concatenate(points), np.concatenate(faces)
-    normals = np.cross(points[faces[:, 1]] - points[faces[:, 0]], points[faces[:, 2]] - points[faces[:, 0]])
+    normals = np.cross(
+        points[faces[:, 1]] - points[faces[:, 0]], points[faces[:, 2]] - points[faces[:, 0]]
+    )
     if normals[:, 2].sum() < 0:
         faces = faces[:, ::-1]
     return points, faces
@@ -292,9 +296,7 @@ def move_shoe(
         weight = template.weight(f"{side}_{joint}")
         rigid.append(np.flatnonzero(weight > 0.7 * weight.max()))
     for t, body in enumerate(frames.astype(np.float64)):
-        heel, toe = (
-            _rigid_motion(tpose[index], body[index], shoe.vertices) for index in rigid
-        )
+        heel, toe = (_rigid_motion(tpose[index], body[index], shoe.vertices) for index in rigid)
         moved[t] = heel + shoe.toe[:, None] * (toe - heel)
     return moved
 

@@ -105,7 +105,9 @@ def clip(faces: np.ndarray, level: np.ndarray) -> tuple[sp.csr_matrix, np.ndarra
     low, high, t = (np.array(column) for column in zip(*corners, strict=True))
     rows = np.arange(len(corners))
     shape = (len(corners), len(level))
-    interpolate = sp.csr_matrix((1 - t, (rows, low)), shape) + sp.csr_matrix((t, (rows, high)), shape)
+    interpolate = sp.csr_matrix((1 - t, (rows, low)), shape) + sp.csr_matrix(
+        (t, (rows, high)), shape
+    )
     return interpolate, np.array(triangles)
 
 
@@ -126,7 +128,7 @@ def compact(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def closest_on_triangles(
     points: np.ndarray, a: np.ndarray, b: np.ndarray, c: np.ndarray
 ) -> np.ndarray:
-    """Barycentric coordinates (..., 3) of the closest point on each triangle (Ericson 2004, 5.1.5)."""
+    """Barycentric coordinates (..., 3) of the closest point on triangles (Ericson 2004, 5.1.5)."""
     ab, ac, ap = b - a, c - a, points - a
     d1, d2 = (ab * ap).sum(-1), (ac * ap).sum(-1)
     bp, cp = points - b, points - c
