@@ -61,7 +61,7 @@ def report_machine() -> tuple[str, bool]:
     for name in load_config("genb").light.hdris:
         check(_hdri_present(name), f"HDRI {name}", "make env (reinstalls bpy)")
     free_body = assets.body_dir(load_config("genb")) / "people.npz"
-    built = "built" if free_body.is_file() else "will be built on the first run, about two minutes"
+    built = "built" if free_body.is_file() else "will be built on the first run, about a minute"
     check(True, f"free body model: {built} ({free_body.parent})")
     free_gb = shutil.disk_usage(os.getcwd()).free / 1e9
     check(

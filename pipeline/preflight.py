@@ -91,7 +91,7 @@ def _check_smplx(config: Config) -> None:
 
 
 def build_body(config: Config) -> None:
-    """Generate the free body if it is configured and not cached yet (about two minutes, once)."""
+    """Generate the free body if it is configured and not cached yet (about a minute, once)."""
     if config.body.source != "free":
         return
     folder = assets.body_dir(config)

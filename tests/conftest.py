@@ -18,7 +18,7 @@ def default_config():
 
 @pytest.fixture(scope="session")
 def body_dir(default_config):
-    """Folder of the free body, generated on first use (about two minutes) and cached."""
+    """Folder of the free body, generated on first use (about a minute) and cached."""
     from pipeline.assets import body_dir as locate
     from pipeline.preflight import build_body
 

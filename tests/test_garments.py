@@ -175,7 +175,7 @@ def test_another_body_topology_is_dressed_alike(template, shapes):
     """A stand-in with other vertices and faces: the same person re-triangulated at 3 cm."""
     part = template.weight("jaw", "left_eye", "right_eye") < 0.5
     faces = template.faces[part[template.faces].all(axis=1)]
-    vertices, faces, binding = remesh(template.vertices, faces, 0.03, rounds=2)
+    vertices, faces, binding = remesh(template.vertices, faces, 0.035, rounds=1)
     joints = template.J_regressor @ template.vertices
     affine = np.column_stack([vertices, np.ones(len(vertices))])
     regressor = np.linalg.lstsq(affine.T, np.column_stack([joints, np.ones(55)]).T, rcond=None)[0].T
@@ -197,12 +197,12 @@ def test_shoe_has_a_flat_sole_and_hides_the_foot(template, shapes, side):
         assert shoe.vertices[:, 2].min() == pytest.approx(lowest - SHOE_SOLE_M, abs=0.004), name
         ground = shoe.vertices[shoe.vertices[:, 2] < lowest - SHOE_SOLE_M + 0.004]
         assert np.ptp(ground[:, 1]) > 0.75 * np.ptp(tpose[foot, 1])
-        # Toe vertices are inside: behind the nearest shoe face (which at the sole's corner is
-        # ambiguous for a few of them).
+        # Every toe vertex is behind the upper.
         toes = foot & (tpose[:, 1] < tpose[foot, 1].min() + 0.25 * np.ptp(tpose[foot, 1]))
-        closest, face, _ = ClosestPoint(shoe.vertices, shoe.faces).query(tpose[toes])
-        outward = face_cross(shoe.vertices, shoe.faces)[face]
-        assert (((tpose[toes] - closest) * outward).sum(axis=1) > 0).mean() < 0.03, name
+        upper = shoe.faces[np.isin(shoe.faces, shoe.upper).all(axis=1)]
+        closest, face, _ = ClosestPoint(shoe.vertices, upper).query(tpose[toes])
+        outward = face_cross(shoe.vertices, upper)[face]
+        assert (((tpose[toes] - closest) * outward).sum(axis=1) > 0).mean() < 0.005, name
         assert 0 < shoe.sole.mean() < 1 and shoe.sole.dtype == np.float32
 
 
