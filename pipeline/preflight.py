@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 from pipeline import assets
+from pipeline.compose.casting import playable_motions
 from pipeline.config import Config
 from pipeline.errors import GenbError
 from pipeline.garments.outfits import OUTFITS
@@ -22,6 +23,9 @@ def check_before_start(plan: Plan, scenes: int) -> None:
     _check_writable(plan)
     _check_space(plan, scenes)
     _check_names("cast.motions", plan.config.cast.motions, list_motions())
+    _check_names("cast.motions_excluded", plan.config.cast.motions_excluded, list_motions())
+    if not playable_motions(plan.config):
+        raise GenbError("cast.motions_excluded leaves no motion in cast.motions.")
     _check_names("cast.outfits", plan.config.cast.outfits, list(OUTFITS))
     for name in plan.config.light.hdris:
         check_hdri(name)

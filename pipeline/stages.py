@@ -32,7 +32,7 @@ STAGES = {
     stage.name: stage
     for stage in (
         Stage("pose", 1, ("body", "garments"), (), asset_kinds=("body",)),
-        Stage("dress", 1, ("garments",), ("pose",)),
+        Stage("dress", 2, ("garments",), ("pose",)),
         Stage("cast", 1, ("cast",), ("dress",), seeded=True),
         Stage("compose", 1, ("scene", "camera", "light"), ("cast",), seeded=True),
         Stage("bodies", 1, (), ("compose", "pose")),

@@ -5,6 +5,7 @@ import struct
 import numpy as np
 import pytest
 
+from pipeline.body.modelfile import JOINT_NAMES
 from pipeline.errors import GenbError
 from pipeline.garments import outfits, shoes
 from pipeline.garments.caches import GarmentSequence, read_cache
@@ -173,7 +174,9 @@ def test_measures_do_what_they_say(template, shapes):
 
 def test_another_body_topology_is_dressed_alike(template, shapes):
     """A stand-in with other vertices and faces: the same person re-triangulated at 3 cm."""
-    part = template.weight("jaw", "left_eye", "right_eye") < 0.5
+    fingers = [name for name in JOINT_NAMES if name[-1] in "123" and "spine" not in name]
+    ends = ("head", "jaw", "left_eye", "right_eye", "left_foot", "right_foot", *fingers)
+    part = template.weight(*ends) < 0.5
     faces = template.faces[part[template.faces].all(axis=1)]
     vertices, faces, binding = remesh(template.vertices, faces, 0.035, rounds=1)
     joints = template.J_regressor @ template.vertices

@@ -43,6 +43,7 @@ def test_impossible_scene_counts_are_refused(tmp_path, scenes):
     ("config", "message"),
     [
         ("[cast]\nmotions = ['wolk']\n", "Did you mean 'walk'"),
+        ("[cast]\nmotions = ['walk']\nmotions_excluded = ['walk']\n", "leaves no motion"),
         ("[light]\nhdris = ['cty']\n", "Did you mean 'city'"),
         ("[cast]\nsizes = 3\n", "did you mean 'size'"),
         ("[scene]\npeople = [4, 2]\n", "a range is [low, high]"),

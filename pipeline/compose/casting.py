@@ -21,7 +21,7 @@ def sample_subject(
     """Cast member `index`: a body, a motion clip and an outfit. `attempt` > 0: an understudy."""
     rng = generator(seed, Stream.SUBJECT, index, attempt)
     person = population.sample_person(rng)
-    motions = config.cast.motions or list_motions()
+    motions = playable_motions(config)
     outfits = config.cast.outfits or sorted(OUTFITS)
     # Consecutive members take different motions, so a small cast is still a varied one.
     order = generator(seed, Stream.MOTION).permutation(len(motions))
@@ -42,6 +42,12 @@ def sample_subject(
         motion=motion,
         outfit=sample_outfit(rng, outfit_name, person.sex, person.age_years),
     )
+
+
+def playable_motions(config: Config) -> list[str]:
+    """Names of the motions that the cast may perform: those listed, or all, less the excluded."""
+    listed = config.cast.motions or list_motions()
+    return [name for name in listed if name not in config.cast.motions_excluded]
 
 
 def _suitable(outfits: list[str], sex: str) -> list[str]:

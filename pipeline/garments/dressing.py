@@ -19,7 +19,7 @@ from pipeline.garments.settle import Contact, Wearer, settle
 from pipeline.garments.shoes import Shoe, make_shoe, move_shoe
 from pipeline.garments.simulate import cloth_settings, fault, simulate, tear
 from pipeline.garments.surface import boundary_loops, compact
-from pipeline.garments.tailor import fit, pin_path
+from pipeline.garments.tailor import fit, skin_path
 from pipeline.scene import GarmentSpec
 
 _CUT_AT = 0.5
@@ -128,18 +128,17 @@ def dress(
     start = max([_start_frame(who, pattern), *(garment.start for garment, _ in inner)])
     below = [(vertices[start].astype(float), garment.faces) for garment, vertices in inner]
     fitted = fit(pattern, who.template, who.body[start].astype(float), below, 4 * clearance)
-    path = pin_path(fitted, who.template, who.body[start:])
+    path = skin_path(fitted, who.template, who.body[start:])
     collider, collider_faces = _collider(who, inner, start)
     pinned = np.flatnonzero(pattern.pinned)
     task = (fitted.rest, pattern.faces, pinned, path, collider, collider_faces)
-    skin = np.stack([pattern.binding @ frame for frame in who.body[start:]])
-    settings = cloth_settings(config, measures(spec), _speed(skin, path))
+    settings = cloth_settings(config, measures(spec), _speed(path, path[:, pinned]))
     covers = [(garment.faces, vertices) for garment, vertices in inner]
     faults, cpu_s = [], 0.0
     for attempt in (settings, settings.safer()):
         result, seconds = simulate(*task, attempt)
         cpu_s += seconds
-        wrong = fault(result, fitted.rest, pattern.faces, skin)
+        wrong = fault(result, fitted.rest, pattern.faces, path)
         if wrong is None:
             # Frames before the start only matter as "not there yet".
             result = np.concatenate([np.repeat(result[:1], start, axis=0), result])

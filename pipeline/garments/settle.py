@@ -11,7 +11,13 @@ from scipy.spatial import cKDTree
 
 from pipeline.garments.contact import Layer, border_edges, push_outside
 from pipeline.garments.patterns import Pattern, Template
-from pipeline.garments.surface import compact, neighbour_mean, unit, vertex_normals
+from pipeline.garments.surface import (
+    compact,
+    neighbour_mean,
+    unique_edges,
+    unit,
+    vertex_normals,
+)
 
 _REACH_M = 0.04
 """Deepest contact that is pushed out; anything deeper is another part of the body."""
@@ -94,9 +100,8 @@ def settle(
         body = who.body[frame].astype(np.float64)
         layers = [Layer(vertices[frame], faces) for faces, vertices in inner]
         skins = [Layer(body[part.vertices], part.faces) for part in parts]
-        points = _rescue(
-            who, pattern, body, skins, parts, result[frame].astype(np.float64), clearance_m
-        )
+        points = result[frame].astype(np.float64)
+        points = _rescue(who, pattern, body, skins, parts, points, result[start], clearance_m)
         for _ in range(2):
             for layer, border, covered in zip(layers, borders, under, strict=True):
                 points = push_outside(
@@ -122,10 +127,12 @@ def settle(
     return result, Contact(share, deepest, pinched)
 
 
-def _rescue(who: Wearer, pattern: Pattern, body, skins, parts, points, clearance_m) -> np.ndarray:
-    """Bring back cloth that a fast limb has come through: it is deep inside, or on the far side.
+def _rescue(who, pattern, body, skins, parts, points, sewn, clearance_m) -> np.ndarray:
+    """Bring back cloth that a fast limb has come through or that is caught and torn.
 
-    Such a vertex goes to the place on the skin that it clothes, its surroundings are smoothed.
+    It is deep inside, on the far side, or at an edge stretched to several times its length in
+    `sewn` (N, 3). Such a vertex goes to the place on the skin that it clothes; its
+    surroundings are smoothed.
     """
     normals = vertex_normals(body, who.template.faces)
     skin, outward = pattern.binding @ body, unit(pattern.binding @ normals)
@@ -137,6 +144,11 @@ def _rescue(who: Wearer, pattern: Pattern, body, skins, parts, points, clearance
         far_side = strayed & ((near.normal * outward[mine]).sum(axis=1) < -0.2)
         far_side &= near.distance_m < 0.03
         lost[mine[far_side | (near.height_m < -0.008)]] = True
+    a, b = unique_edges(pattern.faces).T
+    length_m = np.maximum(np.linalg.norm(sewn[a] - sewn[b], axis=1), 0.008)
+    torn = np.linalg.norm(points[a] - points[b], axis=1) > 2.5 * length_m
+    lost[a[torn]] = lost[b[torn]] = True
+    lost[pattern.bound_count :] = False
     if not lost.any():
         return points
     found = np.flatnonzero(lost)

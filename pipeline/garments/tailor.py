@@ -1,4 +1,4 @@
-"""Fit a pattern to one person's T-pose: the garment's rest shape and the path of its pinned band.
+"""Fit a pattern to one person's body: the garment's rest shape, and where its skin takes it.
 
 Frames: subject frame (Z up), metres.
 """
@@ -23,12 +23,12 @@ Surface = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class FittedGarment:
-    """A pattern on one body. rest: (N, 3) m, subject frame. pin_height_m: (K,) of the K pinned
+    """A pattern on one body. rest: (N, 3) m, subject frame. height_m: (n,) of the n bound
     vertices above the body along its normal."""
 
     pattern: Pattern
     rest: np.ndarray
-    pin_height_m: np.ndarray
+    height_m: np.ndarray
 
 
 def fit(
@@ -46,20 +46,19 @@ def fit(
         scale = _leg_length(template, tpose) / _leg_length(template, _z_up(template.vertices))
         points = np.concatenate([points, _rings(pattern, points, scale)])
     points = _relax(pattern, template, tpose, points, inner, gap_m)
+    height = ((points[: len(foot)] - foot) * outward).sum(axis=1)
     pinned = np.flatnonzero(pattern.pinned)
-    height = ((points[pinned] - foot[pinned]) * outward[pinned]).sum(axis=1)
-    points[pinned] = foot[pinned] + outward[pinned] * height[:, None]
+    points[pinned] = foot[pinned] + outward[pinned] * height[pinned, None]
     return FittedGarment(pattern, points, height)
 
 
-def pin_path(garment: FittedGarment, template: Template, body: np.ndarray) -> np.ndarray:
-    """Positions (F, K, 3) of the pinned vertices on a moving body (F, V, 3)."""
-    binding = garment.pattern.binding[np.flatnonzero(garment.pattern.pinned)]
-    height = garment.pin_height_m[:, None]
+def skin_path(garment: FittedGarment, template: Template, body: np.ndarray) -> np.ndarray:
+    """Where a moving body (F, V, 3) takes the bound vertices, (F, n, 3), above their skin."""
+    binding = garment.pattern.binding
     paths = []
     for frame in body.astype(np.float64):
         normals = vertex_normals(frame, template.faces)
-        paths.append(binding @ frame + unit(binding @ normals) * height)
+        paths.append(binding @ frame + unit(binding @ normals) * garment.height_m[:, None])
     return np.stack(paths)
 
 
