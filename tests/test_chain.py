@@ -12,9 +12,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from pipeline.verify import verify
 
 from pipeline.storage import read_json, sha256_file
+from pipeline.verify import verify
 
 LUIGI = Path(sys.executable).with_name("luigi")
 KILL_AT = ("work/dress/*/*.partial", "work/render/*/*.partial", "work/rerender/*/*.partial")
