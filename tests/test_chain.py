@@ -3,8 +3,8 @@
 One uninterrupted run and one that is killed again and again must end in the same bytes.
 """
 
-import os
-import signal
+import contextlib
+import shutil
 import subprocess
 import sys
 import time
@@ -64,15 +64,24 @@ def kill_when(out: Path, pattern: str) -> bool:
             time.sleep(0.3)
             # Only luigi and its workers are killed: the stage process has to notice by itself.
             family = psutil.Process(process.pid).children(recursive=True)
-            stages = [p for p in family if "pipeline." in " ".join(p.cmdline())]
-            for victim in [process.pid, *(p.pid for p in family if p not in stages)]:
-                os.kill(victim, signal.SIGKILL)
+            stages = [p for p in family if is_stage(p)]
+            for victim in [psutil.Process(process.pid), *(p for p in family if p not in stages)]:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    victim.kill()
             process.wait()
-            gone, alive = psutil.wait_procs(stages, timeout=20)
+            _, alive = psutil.wait_procs(stages, timeout=20)
             assert not alive
             return True
         time.sleep(0.05)
     return False
+
+
+def is_stage(process: psutil.Process) -> bool:
+    """Whether a process runs a stage; one that is just ending does not."""
+    try:
+        return "pipeline." in " ".join(process.cmdline())
+    except psutil.Error:
+        return False
 
 
 def data_files(out: Path) -> dict[str, str]:
@@ -99,8 +108,6 @@ def test_second_run_does_no_work(uninterrupted):
 
 def test_a_deleted_intermediate_is_made_again(killed):
     before = data_files(killed)
-    import shutil
-
     shutil.rmtree(next(killed.glob("work/rerender/*/scene_000000")))
     next(killed.glob("shards/*.tar")).unlink()
     run(killed, 2, 1)
