@@ -31,6 +31,11 @@ def run_sampled_scene(plan: Plan, scene: int) -> Path:
 def run_scene_file(plan: Plan, path: Path) -> Path:
     """Run a scene as its file says; what an earlier version of that scene left is replaced."""
     spec = read_scene(path)
+    if (plan.out / "dataset.json").exists():
+        raise GenbError(
+            f"{plan.out} holds a finished dataset, and an edited scene would take the place of its "
+            f"scene {spec.scene}. Choose another folder with --out DIR."
+        )
     check_before_start(plan, 1)
     build_body(plan.config)
     composed = plan.scene_dir("compose", spec.scene)

@@ -100,5 +100,5 @@ def _skeleton(body_dir: Path, gender: str, free: bool) -> Skeleton:
         return Skeleton(table["joints_template"], table["joint_shapedirs"], table["parents"])
     model = read_model_file(model_path(body_dir, gender))
     regressor = np.asarray(model.J_regressor, float)
-    directions = np.einsum("jv,vdk->jdk", regressor, model.shape_basis(model.shape_count))
+    directions = np.tensordot(regressor, model.shape_basis(model.shape_count), axes=1)
     return Skeleton(regressor @ model.v_template, directions, PARENTS)
