@@ -38,7 +38,9 @@ def licensed_dir(body_dir, tmp_path_factory):
     for key in ("v_template", "shapedirs", "posedirs", "weights"):
         stand_in[key] = arrays[key][keep]
     stand_in["J_regressor"] = arrays["J_regressor"][:, keep]
-    stand_in["f"], stand_in["ft"] = arrays["f"][faces], arrays["ft"][faces]
+    new_number = np.cumsum(~dropped) - 1
+    stand_in["f"] = new_number[arrays["f"][faces]].astype(np.uint32)
+    stand_in["ft"] = arrays["ft"][faces]
     folder = tmp_path_factory.mktemp("assets")
     for gender, scale in (("NEUTRAL", 1.0), ("MALE", 1.03), ("FEMALE", 0.97)):
         scaled = {**stand_in, "v_template": stand_in["v_template"] * np.float32(scale)}
