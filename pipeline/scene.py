@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, ValidationError
 
+from pipeline.assets import content_hash
 from pipeline.config import Section
 from pipeline.conventions import focal_from_fov, intrinsics, look_at
 from pipeline.errors import GenbError
@@ -49,8 +50,11 @@ class SubjectSpec(Section):
     outfit: list[GarmentSpec]
 
     def digest(self) -> str:
-        """Identity of the simulation: everything but the name."""
-        return sha256_text(canonical_json(self.model_dump(exclude={"subject"})))[:16]
+        """Identity of the dressed subject: all but its name, and the bytes of user caches."""
+        identity = self.model_dump(exclude={"subject"})
+        caches = [Path(garment.cache) for garment in self.outfit if garment.cache]
+        identity["caches"] = [content_hash(path) if path.is_file() else "" for path in caches]
+        return sha256_text(canonical_json(identity))[:16]
 
 
 class AppearanceSpec(Section):

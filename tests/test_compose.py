@@ -60,6 +60,20 @@ def test_edited_scene_with_a_typo_is_refused(tmp_path, specs):
         read_scene(path)
 
 
+def test_a_changed_user_cache_is_another_subject(tmp_path, specs):
+    subject = specs[0].people[0].subject
+    cache = tmp_path / "shirt.npz"
+    garment = subject.outfit[0].model_copy(update={"cache": str(cache)})
+    imported = subject.model_copy(update={"outfit": [garment]})
+    digests = set()
+    for content in (None, b"one", b"another"):
+        if content:
+            cache.write_bytes(content)
+        digests.add(imported.digest())
+    assert len(digests) == 3
+    assert imported.model_copy(update={"subject": "renamed"}).digest() in digests
+
+
 def placed_joints(population, spec):
     for person in spec.people:
         one = candidate(population, person.subject, person.first_frame, spec.frames)
