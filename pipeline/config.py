@@ -224,7 +224,6 @@ class ExecutionSection(Section):
     device: Literal["cpu", "cuda", "optix", "hip", "metal", "oneapi"] = "cpu"
     threads: Annotated[int, Field(ge=0)] = 0
     scene_time_limit_s: Annotated[float, Field(gt=0)] = 1800.0
-    keep_work: bool = True
 
 
 class Config(Section):
