@@ -83,7 +83,7 @@ def _only_folder(parent: Path) -> Path:
     if len(folders) != 1:
         raise GenbError(
             f"{parent} should hold the output of exactly one configuration, but holds "
-            f"{len(folders)}. Use a dataset made in a fresh folder, its work/ folder still in place."
+            f"{len(folders)}. Use a dataset made in a fresh folder that still has its work folder."
         )
     return folders[0]
 
