@@ -101,7 +101,7 @@ class SceneBodies(_Arrays):
 class RenderPasses(_Arrays):
     """Exact, unblended geometry of one frame, as Cycles saw it at the pixel centres.
 
-    depth: (H, W) f32 m along camera Z, inf = background. normal: (H, W, 3) f16 camera frame, unit,
+    depth: (H, W) f32 m along camera Z, inf = sky. normal: (H, W, 3) f16 camera frame, unit,
     0 = background. instance: (H, W) u16, person k is k + 1. part: (H, W) u8, see
     `conventions.PARTS`. body_instance: (H, W) u16 and body_depth: (H, W) f32, the same scene with
     naked, hairless bodies only. vertex_uv: (P, V, 2) f32 px, where Blender's own camera puts the
