@@ -115,7 +115,13 @@ def fingerprint(kind: str, config: Config) -> dict[str, str]:
         return {"free": body_dir(config).name, "anny": importlib.metadata.version("anny")}
     if kind == "body":
         files = sorted((body_dir(config) / "smplx").glob("SMPLX_*.npz"))
+        kid = body_dir(config) / config.body.kid_template
+        files += [kid] if config.cast.children_share > 0 and kid.is_file() else []
         return {path.name: content_hash(path) for path in files}
+    if kind == "motion":
+        from pipeline.motion.catalogue import fingerprint as catalogue_fingerprint
+
+        return {"catalogue": catalogue_fingerprint(config.motion)}
     if kind == "hdri":
         return {name: content_hash(find_file("hdri", name)) for name in config.light.hdris}
     if kind == "diffusion":

@@ -34,6 +34,12 @@ def _parser() -> argparse.ArgumentParser:
     _dataset_options(scene, "genb", "out/scene")
     scene.set_defaults(run=_scene)
 
+    motions = commands.add_parser("motions", help="clips a configuration can cast; draw them")
+    _dataset_options(motions, "genb", "out/motions")
+    motions.add_argument("--only", default="*", metavar="PATTERN", help="clip ids, e.g. 'walk*'")
+    motions.add_argument("--sheet", type=Path, metavar="PNG", help="draw the clips on people")
+    motions.set_defaults(run=_motions)
+
     verify = commands.add_parser("verify", help="re-check a finished dataset from its files")
     verify.add_argument("dir", type=Path)
     verify.set_defaults(run=_verify)
@@ -42,6 +48,24 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("dir", type=Path)
     inspect.add_argument("key", nargs="?", help="sample key, e.g. 000042_0000")
     inspect.set_defaults(run=_inspect)
+
+    bring = commands.add_parser("bedlam-import", help="scene files from a BEDLAM be_seq.csv")
+    bring.add_argument("be_seq", type=Path, metavar="BE_SEQ.csv")
+    bring.add_argument("--motions", type=Path, required=True, help="folder of its motion files")
+    cameras = bring.add_mutually_exclusive_group()
+    cameras.add_argument("--camera-animations", type=Path, help="be_camera_animations.json")
+    cameras.add_argument("--camera-csv", type=Path, help="rendered cameras: a csv, or their folder")
+    bring.add_argument(
+        "--frame-step", type=int, default=1, help="take every N-th frame (default 1)"
+    )
+    _dataset_options(bring, "genb", "out/bedlam")
+    bring.set_defaults(run=_bedlam_import)
+
+    give = commands.add_parser("bedlam-export", help="BEDLAM's files from scene files")
+    give.add_argument("files", type=Path, nargs="+", metavar="SCENE.json")
+    give.add_argument("--config", default="genb", help="whose people and motions the scenes are of")
+    give.add_argument("--out", type=Path, default=Path("out/bedlam_export"))
+    give.set_defaults(run=_bedlam_export)
 
     report = commands.add_parser("report", help="rebuild the HTML report of a dataset")
     report.add_argument("dir", type=Path)
@@ -84,6 +108,19 @@ def _scene(args: argparse.Namespace) -> int:
     return 0
 
 
+def _motions(args: argparse.Namespace) -> int:
+    from pipeline.preflight import build_body
+    from pipeline.report.motions import list_clips, write_clip_sheet
+
+    plan = _plan(args)
+    if args.sheet is None:
+        print(list_clips(plan, args.only))
+        return 0
+    build_body(plan.config)
+    print(write_clip_sheet(plan, args.only, args.sheet))
+    return 0
+
+
 def _verify(args: argparse.Namespace) -> int:
     from pipeline.verify import verify
 
@@ -98,6 +135,40 @@ def _inspect(args: argparse.Namespace) -> int:
     from pipeline.inspection import inspect
 
     print(inspect(args.dir, args.key))
+    return 0
+
+
+def _bedlam_import(args: argparse.Namespace) -> int:
+    from pipeline.bedlam.commands import import_files
+    from pipeline.config import load_config
+
+    paths, imported = import_files(
+        args.be_seq,
+        args.motions,
+        args.out,
+        load_config(args.config),
+        args.seed,
+        args.camera_animations,
+        args.camera_csv,
+        args.frame_step,
+    )
+    for path, spec in zip(paths, imported.scenes, strict=True):
+        print(f"{path}: {len(spec.people)} people, {spec.frames} frames")
+        for note in spec.notes:
+            print(f"  {note}")
+    for reason in imported.refused:
+        print(f"refused: {reason}", file=sys.stderr)
+    print(f"render one: genb scene {paths[0]} --config {args.config} --out out/scene")
+    return 1 if imported.refused else 0
+
+
+def _bedlam_export(args: argparse.Namespace) -> int:
+    from pipeline.bedlam.commands import export_files
+    from pipeline.config import load_config
+
+    for note in export_files(args.files, args.out, load_config(args.config)):
+        print(note)
+    print(f"{args.out}: be_seq.csv and motions/ of {len(args.files)} scene(s)")
     return 0
 
 

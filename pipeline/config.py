@@ -34,19 +34,41 @@ class Section(BaseModel):
 
 
 class SceneSection(Section):
-    """Who stands where, and for how many frames."""
+    """Who stands where, and for how many frames.
+
+    `placement` names the rule: `circle` spreads people over a round stage, `bedlam` places the
+    floor area swept by each clip on a square stage, `crowd` packs people before the camera and
+    steers how much they hide each other towards `occlusion`.
+    """
 
     people: IntRange = (1, 4)
-    frames: Annotated[int, Field(ge=1, le=24)] = 1
+    frames: Annotated[int, Field(ge=1, le=240)] = 1
+    frame_step: Annotated[int, Field(ge=1, le=60)] = 1
+    placement: Literal["circle", "bedlam", "crowd"] = "circle"
     stage_radius_m: Annotated[float, Field(gt=0)] = 1.7
+    area_x_m: Range = (-1.0, 1.0)
+    area_y_m: Range = (-1.0, 1.0)
+    safety_m: Annotated[float, Field(gt=0)] = 10.0
+    footprint_radius_m: Annotated[float, Field(gt=0)] = 0.5
+    yaw_deg: Range = (0.0, 360.0)
+    facing_share: Unit = 0.65
+    occlusion: Range = (0.0, 0.9)
     gap_m: Annotated[float, Field(ge=0)] = 0.06
+    max_penetration_mm: Annotated[float, Field(ge=0)] = 0.0
     max_placement_tries: Annotated[int, Field(ge=1)] = 400
 
     @model_validator(mode="after")
-    def _people_exist(self):
+    def _possible(self):
         if self.people[0] < 1:
             raise ValueError("people must be at least 1")
+        if not (self.occlusion[0] >= 0 and self.occlusion[1] <= 1):
+            raise ValueError("occlusion is a share: it must lie within 0 and 1")
         return self
+
+    @property
+    def span(self) -> int:
+        """Clip frames from a scene's first to its last."""
+        return (self.frames - 1) * self.frame_step + 1
 
 
 class CastSection(Section):
@@ -58,21 +80,106 @@ class CastSection(Section):
 
     size: Annotated[int, Field(ge=1, le=10_000)] = 20
     children_share: Unit = 0.12
+    female_share: Unit = 0.5
     clip_frames: Annotated[int, Field(ge=1, le=240)] = 20
     fps: Annotated[float, Field(gt=0)] = 25.0
-    motions: list[str] = []
-    # Cloth between thighs and belly has no room in this one: most of its simulations are rejected.
-    motions_excluded: list[str] = ["sit_knees_up"]
     outfits: list[str] = []
 
 
+class MotionSource(Section):
+    """Where clips come from: the built-in library, or a folder of motion files.
+
+    `folder` is absolute, or relative to $GENB_ASSETS. `include` and `exclude` are patterns
+    (fnmatch) over clip ids: family names, or file paths below the folder without their ending.
+    `up` says which axis of the files points up; `auto` knows it from the format.
+    """
+
+    kind: Literal["library", "auto", "amass", "bedlam", "smplx", "bvh"] = "library"
+    folder: str = ""
+    include: list[str] = ["*"]
+    exclude: list[str] = []
+    weight: Annotated[float, Field(gt=0)] = 1.0
+    up: Literal["auto", "y", "z"] = "auto"
+
+    @model_validator(mode="after")
+    def _has_folder(self):
+        if (self.kind == "library") == bool(self.folder):
+            raise ValueError("the library has no folder; every other kind needs one")
+        return self
+
+
+class MotionSection(Section):
+    """Which motions the cast performs, and how motion files are completed.
+
+    loop: a file shorter than the clip is repeated, its end blended into its start. fit_stride:
+    scale the travel of files to the legs of whoever performs them. fill_hands,
+    fill_gaze: give relaxed hands and wandering eyes to files that have none of their own.
+    """
+
+    sources: Annotated[list[MotionSource], Field(min_length=1)] = [
+        # Cloth between thighs and belly has no room in this one: most simulations are rejected.
+        MotionSource(kind="library", exclude=["sit_knees_up"])
+    ]
+    mirror_share: Unit = 0.5
+    loop: bool = True
+    fit_stride: bool = True
+    loop_blend_s: Annotated[float, Field(gt=0, le=2)] = 0.4
+    fill_hands: bool = True
+    fill_gaze: bool = True
+
+
+class PlausibilitySection(Section):
+    """What a moving body must keep to be believed, measured on its mesh over the whole clip.
+
+    A clip beyond a limit is refused with its figure, and the part goes to another candidate. The
+    figures in mm are 95th percentiles over frames, `slide` is the speed of the carrying feet over
+    the floor; flight phases do not float.
+    """
+
+    max_float_mm: Annotated[float, Field(ge=0)] = 20.0
+    max_sink_mm: Annotated[float, Field(ge=0)] = 20.0
+    max_slide_mm_s: Annotated[float, Field(ge=0)] = 150.0
+    max_self_penetration_mm: Annotated[float, Field(ge=0)] = 40.0
+    joint_slack_deg: Annotated[float, Field(ge=0)] = 15.0
+
+
+class Spread(Section):
+    """A distribution to draw people by: values outside `range` are never drawn; with `mean` and
+    `std` the rest is weighted to a normal distribution, without them it stays as it comes."""
+
+    range: Range
+    mean: float | None = None
+    std: Annotated[float, Field(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _complete(self):
+        if (self.mean is None) != (self.std is None):
+            raise ValueError("give mean and std together, or neither")
+        return self
+
+
 class BodySection(Section):
-    """Which body model, and how much of its shape space."""
+    """Which body model, and how its shapes are drawn.
+
+    shapes: `people` draws rows of the free body's table of people (known age, sex and mass),
+    `normal` and `uniform` draw each coefficient by itself within `beta_limit` (licensed SMPL-X has
+    no table and always does). `beta_std` scales either. `gender`: one neutral model for all, or
+    the male and female ones. `kid_template` is AGORA's file for children of the licensed model.
+    """
 
     source: Literal["free", "smplx"] = "free"
+    gender: Literal["neutral", "gendered"] = "neutral"
     num_betas: Annotated[int, Field(ge=1, le=300)] = 16
+    shapes: Literal["people", "normal", "uniform"] = "people"
     beta_std: Annotated[float, Field(gt=0, le=2)] = 1.0
+    beta_limit: Annotated[float, Field(gt=0, le=6)] = 3.0
+    age_years: Spread = Spread(range=(18.0, 85.0))
+    child_age_years: Spread = Spread(range=(3.0, 18.0))
+    bmi: Spread = Spread(range=(13.0, 42.0))
     expression_std: Annotated[float, Field(ge=0, le=2)] = 0.5
+    gaze_at_camera_share: Unit = 0.35
+    kid_template: str = "smplx/smplx_kid_template.npy"
+    evaluator: Literal["smplx", "numpy"] = "smplx"
 
 
 class GarmentSection(Section):
@@ -87,8 +194,40 @@ class GarmentSection(Section):
     shoes: bool = True
 
 
+class CameraRig(Section):
+    """One way of placing the camera; a scene draws one by weight.
+
+    The camera stands `distance_m` from the middle of the stage at `height_m` and looks at it; the
+    view is then turned by `yaw_deg` (to the left), tilted by `pitch_deg` from the horizontal
+    (up is positive) and rolled (clockwise). `hfov_deg` lists horizontal fields of view, one of
+    which is drawn; `hfov_range_deg`, if given, is drawn from uniformly instead.
+    """
+
+    name: str
+    weight: Annotated[float, Field(gt=0)] = 1.0
+    hfov_deg: list[Annotated[float, Field(ge=1, le=150)]] = []
+    hfov_range_deg: Range | None = None
+    distance_m: Range
+    height_m: Range
+    pitch_deg: Range
+    yaw_deg: Range = (0.0, 0.0)
+    roll_deg: Range = (-3.0, 3.0)
+
+    @model_validator(mode="after")
+    def _has_lens(self):
+        if bool(self.hfov_deg) == bool(self.hfov_range_deg):
+            raise ValueError("give hfov_deg (a list) or hfov_range_deg, one of them")
+        if not (self.pitch_deg[0] > -89 and self.pitch_deg[1] < 89):
+            raise ValueError("pitch_deg must stay within -89 and 89 degrees")
+        return self
+
+
 class CameraSection(Section):
-    """One full perspective camera per image."""
+    """One full perspective camera per image.
+
+    Without `rigs` the camera walks back until everybody is in the picture (`vfov_deg`, `height_m`,
+    `roll_deg`, `framing_margin`); with them it stands where a rig says, and people may be cut off.
+    """
 
     width: Annotated[int, Field(ge=64, le=8192, multiple_of=8)] = 512
     height: Annotated[int, Field(ge=64, le=8192, multiple_of=8)] = 512
@@ -97,6 +236,7 @@ class CameraSection(Section):
     roll_deg: Range = (-3.0, 3.0)
     framing_margin: Range = (0.06, 0.28)
     sensor_width_mm: Annotated[float, Field(gt=0)] = 36.0
+    rigs: list[CameraRig] = []
 
     @model_validator(mode="after")
     def _possible(self):
@@ -233,6 +373,8 @@ class Config(Section):
     description: str = ""
     scene: SceneSection = SceneSection()
     cast: CastSection = CastSection()
+    motion: MotionSection = MotionSection()
+    plausibility: PlausibilitySection = PlausibilitySection()
     body: BodySection = BodySection()
     garments: GarmentSection = GarmentSection()
     camera: CameraSection = CameraSection()
@@ -251,10 +393,15 @@ class Config(Section):
                 f"scene.people goes up to {self.scene.people[1]}, but cast.size is "
                 f"{self.cast.size}; a scene shows each cast member at most once"
             )
-        if self.scene.frames > self.cast.clip_frames:
+        if self.scene.placement == "crowd" and not self.camera.rigs:
             raise ValueError(
-                f"scene.frames = {self.scene.frames} exceeds cast.clip_frames = "
-                f"{self.cast.clip_frames}"
+                "scene.placement = 'crowd' steers who hides whom, so the camera must stand first: "
+                "add [[camera.rigs]] (see render_configs/agora.toml)"
+            )
+        if self.scene.span > self.cast.clip_frames:
+            raise ValueError(
+                f"scene.frames = {self.scene.frames} (every {self.scene.frame_step}) spans "
+                f"{self.scene.span} clip frames, but cast.clip_frames = {self.cast.clip_frames}"
             )
         return self
 

@@ -47,6 +47,8 @@ class SubjectMotion(_Arrays):
     tpose: (V, 3) f32. ease_in: (E, V, 3) f32, T-pose to first clip frame. clip: (T, V, 3) f32.
     pose: (T, 165) f32 axis-angle and transl: (T, 3) f32 metres, such that model(pose, transl) in
     the body-model frame (Y up) is the clip. joints: (T, 127, 3) f32, subject frame.
+    ground_gap_mm: (T,) f32, lowest vertex above (+) or below (-) what the person stands on.
+    airborne: (T,) bool, flight phases. self_penetration_mm: (T,) f32, deepest body part in another.
     """
 
     tpose: np.ndarray
@@ -55,6 +57,9 @@ class SubjectMotion(_Arrays):
     pose: np.ndarray
     transl: np.ndarray
     joints: np.ndarray
+    ground_gap_mm: np.ndarray
+    airborne: np.ndarray
+    self_penetration_mm: np.ndarray
 
     def __post_init__(self) -> None:
         n_vertices, n_frames = len(self.tpose), len(self.clip)
@@ -64,6 +69,8 @@ class SubjectMotion(_Arrays):
         _check("pose", self.pose, n_frames, 165)
         _check("transl", self.transl, n_frames, 3)
         _check("joints", self.joints, n_frames, 127, 3)
+        for name in ("ground_gap_mm", "airborne", "self_penetration_mm"):
+            _check(name, getattr(self, name), n_frames)
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,7 @@ class SceneBodies(_Arrays):
     joints: (F, P, 127, 3) f32 world m. pose_world: (F, P, 165) f64. transl_world: (F, P, 3) f64.
     betas: (P, B) f64. expression: (P, 10) f64. tpose: (P, V, 3) f32 subject frame.
     T_world_subject: (F, P, 4, 4) f64, rigid; also places the garments.
+    ground_gap_mm, airborne, self_penetration_mm: (F, P), see SubjectMotion.
     """
 
     vertices: np.ndarray
@@ -84,6 +92,9 @@ class SceneBodies(_Arrays):
     expression: np.ndarray
     tpose: np.ndarray
     T_world_subject: np.ndarray
+    ground_gap_mm: np.ndarray
+    airborne: np.ndarray
+    self_penetration_mm: np.ndarray
 
     def __post_init__(self) -> None:
         n_frames, n_people, n_vertices, _ = self.vertices.shape
@@ -95,6 +106,8 @@ class SceneBodies(_Arrays):
         _check("expression", self.expression, n_people, None)
         _check("tpose", self.tpose, n_people, n_vertices, 3)
         _check("T_world_subject", self.T_world_subject, n_frames, n_people, 4, 4)
+        for name in ("ground_gap_mm", "airborne", "self_penetration_mm"):
+            _check(name, getattr(self, name), n_frames, n_people)
 
 
 @dataclass(frozen=True)

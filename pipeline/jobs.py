@@ -282,6 +282,8 @@ def _environment() -> dict[str, str]:
         p for p in (root, environment.get("PYTHONPATH", "")) if p
     )
     environment["PYTHONUNBUFFERED"] = "1"
+    # Sums of numpy's matrix products depend on the number of threads, and so would bytes.
+    environment["OPENBLAS_NUM_THREADS"] = "1"
     return environment
 
 

@@ -5,11 +5,9 @@ import subprocess
 import sys
 
 from pipeline import assets
-from pipeline.compose.casting import playable_motions
 from pipeline.config import Config
 from pipeline.errors import GenbError
 from pipeline.garments.outfits import OUTFITS
-from pipeline.motion.library import list_motions
 from pipeline.stages import Plan
 from pipeline.storage import explained, sha256_file
 
@@ -19,13 +17,11 @@ _BYTES_PER_SCENE = 12_000_000
 def check_before_start(plan: Plan, scenes: int) -> None:
     """Raise GenbError for anything that would stop the run later: assets, models, names, disk."""
     from pipeline.diffusion.models import check_models
+    from pipeline.motion.catalogue import catalogue
 
     _check_writable(plan)
     _check_space(plan, scenes)
-    _check_names("cast.motions", plan.config.cast.motions, list_motions())
-    _check_names("cast.motions_excluded", plan.config.cast.motions_excluded, list_motions())
-    if not playable_motions(plan.config):
-        raise GenbError("cast.motions_excluded leaves no motion in cast.motions.")
+    catalogue(plan.config.motion)
     _check_names("cast.outfits", plan.config.cast.outfits, list(OUTFITS))
     for name in plan.config.light.hdris:
         check_hdri(name)

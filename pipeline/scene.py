@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
-from pipeline.assets import content_hash
+from pipeline.assets import content_hash, user_assets_dir
 from pipeline.config import Section
 from pipeline.conventions import focal_from_fov, intrinsics, look_at
 from pipeline.errors import GenbError
@@ -20,12 +20,30 @@ Vec3 = tuple[float, float, float]
 
 
 class MotionSpec(Section):
-    """A clip of the motion library, or of a file (`path`) in a supported format."""
+    """A clip of the motion library (`name` is a family), or of a motion file (`path`).
+
+    Of a file: `format` is the reader's name (`pipeline.motion.files`), `start_s` where the clip
+    begins, `mirrored` exchanges left and right, `loop` blends the end into the start when the file
+    is shorter than the clip. heading: `forward` turns the start to face ahead, `file` keeps the
+    file's direction. ground: `touch` sets the clip on the ground by one offset, `file` keeps the
+    file's own height and place. fit_stride scales the travel to the body's legs, so that feet do
+    not skate; without it the file's numbers are kept. `action` is an English label.
+    """
 
     name: str
     seed: Annotated[int, Field(ge=0)]
     frames: Annotated[int, Field(ge=1)]
     fps: Annotated[float, Field(gt=0)]
+    path: str | None = None
+    format: str | None = None
+    up: Literal["auto", "y", "z"] = "auto"
+    action: str = ""
+    start_s: Annotated[float, Field(ge=0)] = 0.0
+    mirrored: bool = False
+    loop: bool = False
+    fit_stride: bool = False
+    heading: Literal["forward", "file"] = "forward"
+    ground: Literal["touch", "file"] = "touch"
 
 
 class GarmentSpec(Section):
@@ -38,7 +56,10 @@ class GarmentSpec(Section):
 
 
 class SubjectSpec(Section):
-    """One body, one motion, one outfit: all that the cloth simulation depends on."""
+    """One body, one motion, one outfit: all that the cloth simulation depends on.
+
+    kid: the last beta blends towards the kid template (AGORA's children of the licensed model).
+    """
 
     subject: str
     gender: Literal["neutral", "male", "female"]
@@ -46,14 +67,17 @@ class SubjectSpec(Section):
     age_years: float
     ancestry: Vec3
     betas: list[float]
+    kid: bool = False
     motion: MotionSpec
     outfit: list[GarmentSpec]
 
     def digest(self) -> str:
-        """Identity of the dressed subject: all but its name, and the bytes of user caches."""
-        identity = self.model_dump(exclude={"subject"})
-        caches = [Path(garment.cache) for garment in self.outfit if garment.cache]
-        identity["caches"] = [content_hash(path) if path.is_file() else "" for path in caches]
+        """Identity of the dressed subject: all but its name, and the bytes of users' files."""
+        identity = self.model_dump(exclude={"subject": True, "motion": {"path"}})
+        files = [garment.cache for garment in self.outfit if garment.cache]
+        files += [self.motion.path] if self.motion.path else []
+        paths = [(user_assets_dir() or Path()) / name for name in files]
+        identity["files"] = [content_hash(path) if path.is_file() else "" for path in paths]
         return sha256_text(canonical_json(identity))[:16]
 
 
@@ -70,14 +94,22 @@ class AppearanceSpec(Section):
 
 
 class PersonSpec(Section):
-    """A subject at a place, from one moment of its clip on."""
+    """A subject at a place, from one moment of its clip on.
+
+    position_m: of the clip's first pelvis (of the file's origin when the motion keeps the file's
+    own place: ground = "file"). height_m: above the ground. gaze_m: a point in the world that the
+    eyes look at; None leaves them to the motion. origin: the row of a BEDLAM file it came from.
+    """
 
     subject: SubjectSpec
     first_frame: Annotated[int, Field(ge=0)]
     position_m: tuple[float, float]
     yaw_deg: float
+    height_m: float = 0.0
+    gaze_m: Vec3 | None = None
     expression: list[float]
     appearance: AppearanceSpec
+    origin: str = ""
 
 
 class CameraSpec(Section):
@@ -110,15 +142,41 @@ class LightSpec(Section):
 
 
 class SceneSpec(Section):
-    """One scene of the dataset."""
+    """One scene of the dataset.
+
+    frame_step: clip frames from one image to the next. camera_path: a moving camera, one entry per
+    frame; empty when it stands still. origin: the row of a BEDLAM file it came from.
+    """
 
     scene: Annotated[int, Field(ge=0)]
     seed: Annotated[int, Field(ge=0)]
     frames: Annotated[int, Field(ge=1)]
     people: Annotated[list[PersonSpec], Field(min_length=1)]
+    frame_step: Annotated[int, Field(ge=1)] = 1
     camera: CameraSpec
+    camera_path: list[CameraSpec] = []
     light: LightSpec
     notes: list[str] = []
+    origin: str = ""
+
+    @model_validator(mode="after")
+    def _one_camera_per_frame(self):
+        if self.camera_path and len(self.camera_path) != self.frames:
+            raise ValueError(
+                f"camera_path has {len(self.camera_path)} entries for {self.frames} frames"
+            )
+        sizes = {(c.width, c.height, c.sensor_width_mm) for c in (self.camera, *self.camera_path)}
+        if len(sizes) > 1:
+            raise ValueError("camera_path may not change image size or sensor")
+        return self
+
+    def camera_at(self, frame: int) -> CameraSpec:
+        """The camera of a frame."""
+        return self.camera_path[frame] if self.camera_path else self.camera
+
+    def clip_frames(self, person: PersonSpec) -> list[int]:
+        """Frame of the person's clip that each image shows."""
+        return [person.first_frame + k * self.frame_step for k in range(self.frames)]
 
     def subjects(self) -> list[SubjectSpec]:
         """The people's subjects in order, one entry per person."""

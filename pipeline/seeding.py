@@ -23,6 +23,8 @@ class Stream(IntEnum):
     DIFFUSION = 8
     FINISH = 9
     DENSE_KEYPOINTS = 10
+    CASTING_SHARES = 11
+    GAZE = 12
 
 
 def generator(seed: int, stream: Stream, *indices: int) -> np.random.Generator:

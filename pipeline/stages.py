@@ -17,8 +17,9 @@ from pipeline.storage import canonical_json, sha256_text
 
 @dataclass(frozen=True)
 class Stage:
-    """One link of the chain. `sections` and `upstream` decide the key; bump `version` whenever the
-    stage's code would write other bytes for the same input."""
+    """One link of the chain. `sections` (tables, or single keys as `table.key`) and `upstream`
+    decide the key; bump `version` whenever the stage's code would write other bytes for the same
+    input."""
 
     name: str
     version: int
@@ -28,21 +29,34 @@ class Stage:
     seeded: bool = False
 
 
+_POSED_BY = (
+    *("body.source", "body.evaluator", "body.kid_template", "plausibility"),
+    *("motion.loop_blend_s", "motion.fill_hands", "motion.fill_gaze"),
+    *("garments.ease_in_frames", "garments.shoes"),
+)
+
 STAGES = {
     stage.name: stage
     for stage in (
-        Stage("pose", 1, ("body", "garments"), (), asset_kinds=("body",)),
-        Stage("dress", 2, ("garments",), ("pose",)),
-        Stage("cast", 1, ("cast",), ("dress",), seeded=True),
-        Stage("compose", 1, ("scene", "camera", "light"), ("cast",), seeded=True),
-        Stage("bodies", 1, (), ("compose", "pose")),
-        Stage("render", 2, ("render",), ("bodies", "dress"), asset_kinds=("hdri",)),
-        Stage("truth", 1, ("audit",), ("render",)),
+        Stage("pose", 2, _POSED_BY, (), asset_kinds=("body",)),
+        Stage("dress", 3, ("garments",), ("pose",)),
+        Stage("cast", 2, ("cast", "motion", "body"), ("dress",), ("motion",), seeded=True),
+        Stage("compose", 2, ("scene", "camera", "light", "body"), ("cast",), seeded=True),
+        Stage("bodies", 2, (), ("compose", "pose")),
+        Stage("render", 3, ("render",), ("bodies", "dress"), asset_kinds=("hdri",)),
+        Stage("truth", 2, ("audit",), ("render",)),
         Stage("rerender", 1, ("diffusion",), ("truth",), asset_kinds=("diffusion",), seeded=True),
-        Stage("shards", 1, ("shards",), ("rerender",)),
+        Stage("shards", 2, ("shards",), ("rerender",)),
     )
 }
 SCENE_STAGES = ("compose", "bodies", "render", "truth", "rerender")
+
+
+def _setting(config: Config, dotted: str) -> object:
+    """A table or a single value of the configuration, as JSON data."""
+    section, _, key = dotted.partition(".")
+    table = getattr(config, section).model_dump(mode="json")
+    return table[key] if key else table
 
 
 @dataclass(frozen=True)
@@ -60,7 +74,7 @@ class Plan:
             identity = {
                 "stage": stage.name,
                 "version": stage.version,
-                "config": {s: getattr(self.config, s).model_dump() for s in stage.sections},
+                "config": {s: _setting(self.config, s) for s in stage.sections},
                 "upstream": {name: keys[name] for name in stage.upstream},
                 "assets": {
                     kind: assets.fingerprint(kind, self.config) for kind in stage.asset_kinds

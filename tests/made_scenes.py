@@ -144,6 +144,11 @@ def pose_people(spec: SceneSpec, model: BodyModel) -> SceneBodies:
         expression=np.stack([np.array(p.expression) for p in spec.people]),
         tpose=np.stack(columns["tpose"]),
         T_world_subject=placement,
+        ground_gap_mm=np.tile(np.float32([0.0, 4.0, -3.0, 0.0, 0.0]), (spec.frames, 1))[
+            :, : len(spec.people)
+        ],
+        airborne=np.zeros((spec.frames, len(spec.people)), bool),
+        self_penetration_mm=np.full((spec.frames, len(spec.people)), 2.0, np.float32),
     )
 
 

@@ -79,6 +79,9 @@ def make_stage(model, hdri="city", styles=("long", "short"), hair=True, size=SIZ
         expression=np.zeros((2, 10)),
         tpose=np.stack([subject, subject]).astype(np.float32),
         T_world_subject=np.stack(transforms)[None],
+        ground_gap_mm=np.zeros((1, 2), np.float32),
+        airborne=np.zeros((1, 2), bool),
+        self_penetration_mm=np.zeros((1, 2), np.float32),
     )
     wardrobe = [[_tube(transforms[0])], []]
     return Stage(spec, bodies, wardrobe, [model, model], find_file("hdri", hdri))

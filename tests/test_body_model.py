@@ -1,12 +1,15 @@
 """The body model file reader and its two evaluators."""
 
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from pipeline.body.model import BodyModelError, load_body_model
+from pipeline.body.kid import with_kid
+from pipeline.body.model import EVALUATORS, BodyModelError, load_body_model
 from pipeline.body.modelfile import (
     JOINT_INDEX,
     JOINT_NAMES,
@@ -59,6 +62,18 @@ def test_evaluators_agree_on_random_bodies(smplx_model, numpy_model):
         assert np.abs(a.joints - b.joints).max() < TOLERANCE_M
 
 
+@pytest.mark.parametrize("num_betas", [1, 10, 11, 16, 300])
+def test_any_number_of_coefficients(body_dir, arrays, num_betas):
+    rng = np.random.default_rng(num_betas)
+    betas, zero = rng.normal(0, 1, num_betas), np.zeros((2, 3))
+    expected = arrays["v_template"] + arrays["shapedirs"][:, :, :num_betas].astype(float) @ betas
+    for evaluator in EVALUATORS:
+        model = load_body_model(body_dir, num_betas=num_betas, evaluator=evaluator)
+        posed = model.evaluate(betas, np.zeros((2, 165)), zero)
+        assert np.abs(posed.vertices - expected).max() < TOLERANCE_M
+        assert np.abs(posed.joints[:, :55] - model.rest_joints(betas)).max() < TOLERANCE_M
+
+
 def test_zero_pose_is_the_shaped_template(numpy_model, arrays):
     betas = np.random.default_rng(2).normal(0, 1, 30)
     posed = numpy_model.evaluate(betas, np.zeros((1, 165)), np.array([[1.0, 2.0, 3.0]]))
@@ -106,15 +121,36 @@ def test_reported_joints_are_the_named_vertices(numpy_model):
     np.testing.assert_array_equal(posed.joints[0, 55:76], picked)
 
 
-def test_batches_do_not_change_frames(smplx_model):
+@pytest.mark.parametrize("evaluator", EVALUATORS)
+def test_batches_do_not_change_frames(request, evaluator):
+    model = request.getfixturevalue(f"{evaluator}_model")
     rng = np.random.default_rng(5)
-    betas, pose = rng.normal(0, 1, 30), rng.normal(0, 0.4, (35, 165))
-    transl = rng.normal(0, 1, (35, 3))
-    together = smplx_model.evaluate(betas, pose, transl)
-    for k in (0, 31, 32, 34):
-        alone = smplx_model.evaluate(betas, pose[k : k + 1], transl[k : k + 1])
+    batch = EVALUATORS[evaluator].batch
+    betas, pose = rng.normal(0, 1, 30), rng.normal(0, 0.4, (batch + 3, 165))
+    transl = rng.normal(0, 1, (batch + 3, 3))
+    together = model.evaluate(betas, pose, transl)
+    assert together.vertices.shape[0] == together.joints.shape[0] == batch + 3
+    for k in (0, batch - 1, batch, batch + 2):
+        alone = model.evaluate(betas, pose[k : k + 1], transl[k : k + 1])
         assert np.abs(together.vertices[k] - alone.vertices[0]).max() < TOLERANCE_M
         assert np.abs(together.joints[k] - alone.joints[0]).max() < TOLERANCE_M
+
+
+def test_the_numpy_evaluator_does_without_smplx_and_torch(body_dir):
+    code = (
+        "import sys, pathlib, numpy as np\n"
+        "from pipeline.body.model import load_body_model\n"
+        "model = load_body_model(pathlib.Path(sys.argv[1]), evaluator='numpy')\n"
+        "posed = model.evaluate(np.zeros(16), np.zeros((2, 165)), np.zeros((2, 3)))\n"
+        "assert posed.vertices.shape == (2, len(model.v_template), 3)\n"
+        "assert not {'smplx', 'torch'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(body_dir)], check=True)
+
+
+def test_an_unknown_evaluator_is_refused(body_dir):
+    with pytest.raises(ValueError, match=r"one of \['numpy', 'smplx'\], not 'jax'"):
+        load_body_model(body_dir, evaluator="jax")
 
 
 def test_wrong_shapes_are_refused(smplx_model):
@@ -124,7 +160,7 @@ def test_wrong_shapes_are_refused(smplx_model):
         smplx_model.evaluate(np.zeros(30), np.zeros((1, 63)), np.zeros((1, 3)))
 
 
-@pytest.mark.parametrize("evaluator", ["smplx", "numpy"])
+@pytest.mark.parametrize("evaluator", EVALUATORS)
 def test_more_coefficients_than_the_file_has_are_refused(body_dir, evaluator):
     with pytest.raises(BodyModelError, match="holds 300"):
         load_body_model(body_dir, num_betas=301, evaluator=evaluator)
@@ -236,3 +272,123 @@ def test_parts_lie_where_they_should(smplx_model):
         assert part[VERTEX_JOINTS[name]] == PARTS["skin"]
     assert part[VERTEX_JOINTS["nose"]] == PARTS["face"]
     assert part[VERTEX_JOINTS["left_eye"]] == PARTS["eyes_mouth"]
+
+
+# --- the kid template ---
+
+
+@pytest.fixture(scope="module")
+def kid_template(arrays, tmp_path_factory):
+    """A stand-in for AGORA's file: the template at 0.6, a larger head, away from the origin."""
+    points = arrays["v_template"].astype(float)
+    head = arrays["weights"][:, [JOINT_INDEX["head"], JOINT_INDEX["jaw"]]].sum(axis=1)[:, None]
+    neck = arrays["J_regressor"][JOINT_INDEX["neck"]] @ points
+    points = 0.6 * (points + 0.35 * head * (points - neck))
+    path = tmp_path_factory.mktemp("kid") / "smplx_kid_template.npy"
+    np.save(path, points + [0.1, 5.0, -0.2])
+    return path
+
+
+@pytest.mark.parametrize("num_betas", [10, 16])
+def test_kids_are_those_of_the_smplx_package(body_dir, kid_template, num_betas):
+    """Our numpy evaluator against smplx's own age='kid', created as AGORA's code creates it."""
+    import smplx
+    import torch
+
+    oracle = smplx.create(
+        str(model_path(body_dir, "neutral")),
+        model_type="smplx",
+        ext="npz",
+        use_pca=False,
+        flat_hand_mean=True,
+        num_betas=num_betas,
+        age="kid",
+        kid_template_path=str(kid_template),
+    )
+    rng = np.random.default_rng(8)
+    model = load_body_model(
+        body_dir, num_betas=num_betas, evaluator="numpy", kid_template=kid_template
+    )
+    assert model.num_betas == num_betas + 1
+    for share in (0.0, 0.4, 1.0):
+        betas = np.append(rng.normal(0, 1, num_betas), share).astype(np.float32)
+        pose = rng.normal(0, 0.4, (1, 165)).astype(np.float32)
+        transl = np.array([[0.5, 1.0, 2.0]], np.float32)
+        ours = model.evaluate(betas, pose, transl)
+        parts = {
+            "global_orient": pose[:, :3],
+            "body_pose": pose[:, 3:66],
+            "jaw_pose": pose[:, 66:69],
+            "leye_pose": pose[:, 69:72],
+            "reye_pose": pose[:, 72:75],
+            "left_hand_pose": pose[:, 75:120],
+            "right_hand_pose": pose[:, 120:],
+        }
+        with torch.no_grad():
+            theirs = oracle(
+                betas=torch.tensor(betas[None]),
+                transl=torch.tensor(transl),
+                **{name: torch.tensor(part) for name, part in parts.items()},
+            )
+        assert np.abs(ours.vertices - theirs.vertices.numpy()).max() < TOLERANCE_M
+        assert np.abs(ours.joints - theirs.joints.numpy()).max() < TOLERANCE_M
+
+
+@pytest.mark.parametrize("evaluator", EVALUATORS)
+def test_the_last_beta_goes_from_adult_to_template(body_dir, arrays, kid_template, evaluator):
+    model = load_body_model(body_dir, num_betas=10, evaluator=evaluator, kid_template=kid_template)
+    pose, zero = np.zeros((1, 165)), np.zeros((1, 3))
+    betas = np.append(np.random.default_rng(9).normal(0, 1, 10), 0.0)
+    adult = load_body_model(body_dir, num_betas=10, evaluator=evaluator)
+    same = adult.evaluate(betas[:10], pose, zero).vertices
+    assert np.abs(model.evaluate(betas, pose, zero).vertices - same).max() < TOLERANCE_M
+    child = np.load(kid_template)
+    child -= child.mean(axis=0)
+    shown = model.evaluate(np.eye(11)[10], pose, zero).vertices[0]
+    assert np.abs(shown - child).max() < TOLERANCE_M
+    half = model.evaluate(np.eye(11)[10] / 2, pose, zero).vertices[0]
+    assert np.abs(half - (child + arrays["v_template"]) / 2).max() < TOLERANCE_M
+    np.testing.assert_allclose(
+        model.pelvis(np.eye(11)[10]), arrays["J_regressor"][0] @ child, atol=TOLERANCE_M
+    )
+
+
+def test_kids_with_too_many_coefficients_are_refused(body_dir, kid_template):
+    with pytest.raises(BodyModelError, match="holds 300"):
+        load_body_model(body_dir, num_betas=301, kid_template=kid_template)
+
+
+def _save_pickle(path):
+    np.save(path, np.array([_Bomb()], dtype=object), allow_pickle=True)
+
+
+def _save_text(path):
+    path.write_text("<html>please log in</html>")
+
+
+def _save_truncated(path):
+    np.save(path, np.zeros((13854, 3)))
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+@pytest.mark.parametrize(
+    ("save", "message"),
+    [
+        (lambda path: None, "no kid template there"),
+        (lambda path: np.save(path, np.zeros((6890, 3))), r"\(6890, 3\).*needs \(13854, 3\)"),
+        (lambda path: np.save(path, np.full((13854, 3), np.nan)), "NaN"),
+        (lambda path: np.save(path, np.zeros((13854, 3), "<U3")), "real numbers"),
+        (_save_pickle, "plain .npy array .*objects"),
+        (_save_text, "plain .npy array .*magic"),
+        (_save_truncated, "damaged"),
+    ],
+)
+def test_a_bad_kid_template_is_refused_by_name(tmp_path, body_dir, save, message):
+    path = tmp_path / "smplx_kid_template.npy"
+    save(path)
+    file = read_model_file(model_path(body_dir, "neutral"))
+    with pytest.raises(BodyModelError, match=message) as caught:
+        with_kid(file, path)
+    said = str(caught.value)
+    assert "smplx_kid_template.npy" in said and "agora.is.tue.mpg.de" in said
+    assert "children_share = 0" in said

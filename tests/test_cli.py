@@ -34,15 +34,14 @@ def test_missing_and_broken_scene_files_are_named(tmp_path, capsys):
 
 
 def test_an_edited_scene_never_overwrites_a_finished_dataset(
-    tmp_path, capsys, default_config, population
+    tmp_path, tmp_path_factory, capsys, default_config
 ):
-    from functools import partial
+    from posed_cast import PosedCast
 
-    from pipeline.compose.casting import sample_subject
-    from pipeline.compose.scene import compose_scene, write_scene
+    from pipeline.compose.scene import write_scene
 
-    member = partial(sample_subject, default_config, population, 0)
-    write_scene(compose_scene(default_config, population, 0, 0, member), tmp_path / "scene.json")
+    cast = PosedCast(default_config, 0, tmp_path_factory.mktemp("cast"))
+    write_scene(cast.compose(0), tmp_path / "scene.json")
     (tmp_path / "dataset.json").write_text(json.dumps({}))
     code, text = run(capsys, "scene", tmp_path / "scene.json", "--out", tmp_path)
     assert code == 2 and "--out DIR" in text
@@ -53,3 +52,16 @@ def test_doctor_lists_what_is_there_and_the_next_step(capsys):
     code, text = run(capsys, "doctor")
     assert "free body model" in text and "HDRI courtyard" in text
     assert (code == 0) == ("MISS" not in text)
+
+
+def test_motions_are_listed_and_drawn(tmp_path, capsys, body_dir):
+    code, text = run(capsys, "motions", "--config", "smoke")
+    assert code == 0 and "walking" in text and "2 clip(s), 0 refused" in text
+    sheet = tmp_path / "sheet.png"
+    code, text = run(capsys, "motions", "--config", "smoke", "--only", "wal*", "--sheet", sheet)
+    assert code == 0 and "walk: float" in text and "wave" not in text
+    from PIL import Image
+
+    assert Image.open(sheet).size[0] > 1000
+    code, text = run(capsys, "motions", "--only", "fly*")
+    assert code == 2 and "no clip matches 'fly*'" in text

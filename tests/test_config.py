@@ -82,7 +82,12 @@ def keys(p: Plan) -> dict[str, str]:
         ({"diffusion__finish": False}, ["render", "truth"], ["rerender", "shards"]),
         ({"light__strength": (0.5, 0.6)}, ["pose", "dress"], ["compose", "render"]),
         ({"render__samples": 3}, ["compose", "bodies", "dress"], ["render", "truth"]),
-        ({"garments__quality": 9}, [], ["dress", "render"]),
+        ({"garments__quality": 9}, ["pose"], ["dress", "render"]),
+        ({"garments__shoes": False}, [], ["pose", "dress"]),
+        ({"body__gaze_at_camera_share": 0.9}, ["pose", "dress"], ["compose", "render"]),
+        ({"plausibility__max_float_mm": 5.0}, [], ["pose", "dress", "compose"]),
+        ({"motion__mirror_share": 0.1}, ["pose", "dress"], ["cast", "compose"]),
+        ({"scene__gap_m": 0.2}, ["pose", "dress", "cast"], ["compose"]),
         ({"execution__threads": 7}, ["compose", "dress", "render", "rerender", "shards"], []),
     ],
 )
@@ -135,6 +140,6 @@ def test_damaged_or_unreadable_hdri_is_named(tmp_path, monkeypatch):
 def test_execution_is_the_only_section_outside_the_keys():
     from pipeline.stages import STAGES
 
-    read = {section for stage in STAGES.values() for section in stage.sections}
+    read = {name.split(".")[0] for stage in STAGES.values() for name in stage.sections}
     sections = {n for n, f in Config.model_fields.items() if f.annotation is not str}
     assert sections - read == {"execution", "limits"}

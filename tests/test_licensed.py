@@ -1,16 +1,23 @@
 """The licensed route: SMPLX_*.npz in $GENB_ASSETS go through the same code as the free body.
 
-The stand-in has another vertex count, three genders and none of the extra keys of the free body.
+The stand-in has another vertex count, three genders and none of the extra keys of the free body;
+its kid template is a smaller body with a larger head.
 """
+
+import time
 
 import numpy as np
 import pytest
+from posed_cast import PosedCast
 
 from pipeline import assets
-from pipeline.body.posing import place_scene, pose_subject
-from pipeline.compose.casting import sample_subject
+from pipeline.body.lbs import NumpyEvaluator
+from pipeline.body.measures import measure_bodies
+from pipeline.body.model import load_body_model
+from pipeline.body.modelfile import JOINT_INDEX, model_path, read_model_file
+from pipeline.body.posing import place_scene, subject_model
+from pipeline.body.statures import STATURE_LIMIT_SD, child_stature_m
 from pipeline.compose.population import Population
-from pipeline.compose.scene import compose_scene
 from pipeline.config import load_config
 from pipeline.contracts import SceneBodies
 from pipeline.errors import GenbError
@@ -18,8 +25,11 @@ from pipeline.garments.measures import SHOE_SOLE_M
 from pipeline.preflight import check_before_start
 from pipeline.stages import Plan
 from pipeline.storage import read_npz, write_npz
+from pipeline.truth.frame import body_models, label_vertices
+from pipeline.truth.labels import parameter_labels
 
 OWN_KEYS = ("face_part", "vertex_part", "mh_index")
+KID_TEMPLATE = "smplx/smplx_kid_template.npy"
 
 
 @pytest.fixture(scope="module")
@@ -45,38 +55,138 @@ def licensed_dir(body_dir, tmp_path_factory):
     for gender, scale in (("NEUTRAL", 1.0), ("MALE", 1.03), ("FEMALE", 0.97)):
         scaled = {**stand_in, "v_template": stand_in["v_template"] * np.float32(scale)}
         write_npz(folder / "smplx" / f"SMPLX_{gender}.npz", scaled)
+    points = stand_in["v_template"].astype(float)
+    head = stand_in["weights"][:, [JOINT_INDEX["head"], JOINT_INDEX["jaw"]]].sum(axis=1)
+    neck = stand_in["J_regressor"][JOINT_INDEX["neck"]] @ points
+    points = 0.42 * (points + 0.4 * head[:, None] * (points - neck))
+    np.save(folder / KID_TEMPLATE, points + [0.0, 1.0, 0.0])
     return folder
 
 
+def licensed_plan(out, children_share=0.0, **body):
+    config = load_config("smplx")
+    config = config.model_copy(
+        update={
+            "cast": config.cast.model_copy(update={"children_share": children_share}),
+            "body": type(config.body).model_validate(config.body.model_dump() | body),
+        }
+    )
+    return Plan(config, 0, out)
+
+
 @pytest.fixture
-def plan(licensed_dir, tmp_path, monkeypatch):
+def licensed(licensed_dir, monkeypatch):
     monkeypatch.setenv("GENB_ASSETS", str(licensed_dir))
     assets.manifest.cache_clear()
-    yield Plan(load_config("smplx"), 0, tmp_path)
+    yield licensed_dir
     assets.manifest.cache_clear()
+
+
+@pytest.fixture
+def plan(licensed, tmp_path):
+    return licensed_plan(tmp_path)
+
+
+def composed(plan, scene=3):
+    """A scene whose people could be posed, and its bodies."""
+    cast = PosedCast(plan.config, plan.seed, plan.out)
+    spec = cast.compose(scene)
+    place_scene(plan, spec, plan.out)
+    return spec, SceneBodies.load(plan.out / "bodies.npz")
 
 
 def test_scenes_of_licensed_bodies_are_placed_exactly(plan, body_dir):
     free_body_size = len(read_npz(body_dir / "smplx" / "SMPLX_NEUTRAL.npz")["v_template"])
     check_before_start(plan, 1)
-    population = Population(plan.config, plan.body_dir)
-
-    def member(index):
-        return sample_subject(plan.config, population, 0, index)
-
-    spec = compose_scene(plan.config, population, 0, 3, member)
+    spec, bodies = composed(plan)
     assert {p.subject.gender for p in spec.people} <= {"male", "female"}
-    for subject in spec.subjects():
-        folder = plan.subject_dir("pose", subject)
-        folder.mkdir(parents=True)
-        pose_subject(plan, subject, folder)
-    place_scene(plan, spec, plan.out)
-    bodies = SceneBodies.load(plan.out / "bodies.npz")
     model = read_npz(plan.body_dir / "smplx" / "SMPLX_NEUTRAL.npz")
     assert bodies.vertices.shape[2] == len(model["v_template"]) < free_body_size
     # Nobody sinks below the sole of their shoes; 25 mm is the flight of a jogging step.
     lowest = bodies.vertices[..., 2].min(axis=(0, 2))
     assert (lowest > SHOE_SOLE_M - 1e-5).all() and (lowest < SHOE_SOLE_M + 0.025).all()
+
+
+@pytest.mark.parametrize("evaluator", ["smplx", "numpy"])
+def test_scenes_with_children_have_labels_that_give_every_vertex(licensed, tmp_path, evaluator):
+    """Labels are evaluated by the other route (numpy, from the labels alone) and agree."""
+    plan = licensed_plan(tmp_path, children_share=0.5, evaluator=evaluator)
+    check_before_start(plan, 1)
+    spec, bodies = composed(plan, scene=1)
+    kids = [p.subject.kid for p in spec.people]
+    assert any(kids) and {len(s.betas) - s.kid for s in spec.subjects()} == {10}
+    models = body_models(plan, spec)
+    labels = parameter_labels(spec.camera, bodies, 0, models)
+    T = labels["T_cam_world"]
+    rendered = bodies.vertices[0] @ T[:3, :3].T + T[:3, 3]
+    # 0.05 mm: float32 coordinates some metres from the origin, on both sides.
+    assert np.abs(label_vertices(labels, models) - rendered).max() < 5e-5
+    if evaluator == "numpy":
+        model = subject_model(plan, spec.people[0].subject)
+        assert isinstance(model._evaluator, NumpyEvaluator)
+
+
+def test_children_grow_with_their_age(licensed, tmp_path):
+    plan = licensed_plan(tmp_path, children_share=1.0)
+    population = Population(plan.config, plan.body_dir)
+    rng = np.random.default_rng(1)
+    kids = [population.sample_person(rng) for _ in range(300)]
+    assert all(kid.kid and len(kid.betas) == 11 and 0 <= kid.betas[10] <= 1 for kid in kids)
+    # AGORA: male kids use the male model, female and neutral kids the neutral one.
+    assert {(k.sex, k.gender) for k in kids} == {("male", "male"), ("female", "neutral")}
+    template = licensed / KID_TEMPLATE
+    solved = []
+    for kid in kids[:40]:
+        model = load_body_model(licensed, kid.gender, 10, evaluator="numpy", kid_template=template)
+        posed = model.evaluate(kid.betas, np.zeros((1, 165)), np.zeros((1, 3)))
+        skin = model.faces[model.face_part == 0]
+        stature = measure_bodies(posed.vertices, skin).stature_m[0]
+        low, high = (
+            child_stature_m(kid.sex, kid.age_years + 0.05 * sign, sign * STATURE_LIMIT_SD)
+            for sign in (-1, 1)
+        )
+        if 0 < kid.betas[10] < 1:  # ages are rounded to 0.1, statures solved for to 0.1 mm
+            assert low - 2e-4 < stature < high + 2e-4
+            solved.append(stature / child_stature_m(kid.sex, kid.age_years))
+    assert len(solved) > 25
+    # Four standard errors of the mean of a 4.5 % spread.
+    assert abs(np.mean(solved) - 1) < 4 * 0.045 / np.sqrt(len(solved))
+
+
+def test_neutral_children_use_the_neutral_model(licensed, tmp_path):
+    plan = licensed_plan(tmp_path, children_share=1.0, gender="neutral")
+    population = Population(plan.config, plan.body_dir)
+    rng = np.random.default_rng(1)
+    assert {population.sample_person(rng).gender for _ in range(20)} == {"neutral"}
+
+
+def test_setting_up_and_drawing_is_cheap(licensed, tmp_path):
+    plan = licensed_plan(tmp_path, children_share=0.3)
+    start = time.process_time()
+    population = Population(plan.config, plan.body_dir)
+    ready = time.process_time()
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        population.sample_person(rng)
+    done = time.process_time()
+    # Processor time on two threads: measured about 2.5 s (three models read and measured) and
+    # 0.2 ms; the limits leave room for a busy machine.
+    assert ready - start < 6.0 and (done - ready) / 200 < 1e-3
+
+
+def test_children_younger_than_the_template_are_refused(licensed, tmp_path):
+    tall = tmp_path / "tall.npy"
+    model = read_model_file(model_path(licensed, "neutral"))
+    np.save(tall, model.v_template * 0.7)
+    plan = licensed_plan(tmp_path, children_share=0.5, kid_template=str(tall))
+    with pytest.raises(GenbError, match=r"starts at 3, but the kid template.*1\.\d\d m tall.*\d y"):
+        Population(plan.config, plan.body_dir)
+
+
+def test_children_need_the_template(licensed, tmp_path):
+    plan = licensed_plan(tmp_path, children_share=0.1, kid_template="smplx/nobody.npy")
+    with pytest.raises(GenbError, match="nobody.npy is missing.*agora.is.tue.mpg.de.*share = 0"):
+        Population(plan.config, plan.body_dir)
 
 
 def test_missing_and_truncated_files_are_named_before_the_first_render(

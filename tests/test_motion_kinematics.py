@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from motion_skeleton import adult, varied
+from scipy.spatial.transform import Rotation
 
 from pipeline.motion.figure import Figure
 from pipeline.motion.ik import solve_two_bone
@@ -172,3 +173,33 @@ def test_foot_rolls_without_moving_its_toes():
         up = figure.rotation("left_foot")[0] @ [0.0, 1.0, 0.0]
         assert np.allclose(up, [0, 1, 0], atol=1e-9)
     assert np.ptp(places, axis=0).max() < 1e-9
+
+
+def test_foot_turns_as_asked_within_the_ankles_range():
+    figure = Figure(adult(), np.zeros(1))
+    figure.plant_foot("left", np.array([[0.13, 0.0, 0.0]]), yaw=0.0)
+    figure.aim_foot("left", np.array([0.1, -0.5, 1.0]), np.array([0.0, -1.0, -0.5]))
+    foot = figure.rotation("left_ankle")[0]
+    wanted = np.array([0.1, -0.5, 1.0]) / np.linalg.norm([0.1, -0.5, 1.0])
+    assert np.allclose(foot @ [0.0, 0.0, 1.0], wanted, atol=0.01)
+    # Toes to the back are out of reach: the ankle goes to its end and stops there.
+    figure.aim_foot("left", np.array([0.0, 0.0, -1.0]), np.array([0.0, -1.0, 0.0]))
+    turned = Rotation.from_matrix(figure.local[0, JOINT["left_ankle"]]).magnitude()
+    assert turned < np.radians(85)
+
+
+def test_mixing_arms_bends_the_elbow_as_a_hinge():
+    """Half way between two bent and twisted arms no elbow bends sideways."""
+    figure = Figure(adult(), np.zeros(3))
+    figure.aim_arm("right", (0.3, -0.9, 0.1), np.array([0.0, 0.2, 1.0]), 0.2, pronate=1.2)
+    before = figure.local.copy()
+    figure.aim_arm("right", (0.8, 0.3, 0.3), np.array([-0.9, 0.4, 0.1]), 2.2, pronate=-0.8)
+    after = figure.local.copy()
+    figure.mix_arm("right", before, np.array([0.0, 0.5, 1.0]))
+    elbow = JOINT["right_elbow"]
+    assert np.allclose(figure.local[0], before[0]) and np.allclose(figure.local[2], after[2])
+    ends = [
+        Rotation.from_matrix(pose).as_euler("YXZ")
+        for pose in (before[0, elbow], after[0, elbow], figure.local[1, elbow])
+    ]
+    assert np.allclose(ends[2], (ends[0] + ends[1]) / 2, atol=1e-9)

@@ -1,9 +1,12 @@
 """The contract that every built-in motion family keeps, for several bodies and seeds."""
 
+from dataclasses import fields, replace
+
 import numpy as np
 import pytest
 from motion_skeleton import BODIES, adult
 
+from pipeline.motion.flesh import Flesh, estimate_flesh, measure_flesh
 from pipeline.motion.kinematics import JOINT, JOINT_NAMES, forward_kinematics, matrices, rotvecs
 from pipeline.motion.library import MOTIONS, list_motions, make_motion
 from pipeline.motion.limits import joint_limit_violations
@@ -47,8 +50,12 @@ def contact_slip(joint, floor):
 
 
 def test_registry_is_rich_enough():
-    assert len(MOTIONS) >= 16
-    assert list_motions("locomotion") and list_motions("floor") and list_motions("planted")
+    assert len(MOTIONS) >= 70
+    for tag in ("locomotion", "floor", "planted", "sitting", "lying", "airborne", "fast"):
+        assert len(list_motions(tag)) >= 3, tag
+    assert len({family.generate for family in MOTIONS.values()}) == len(MOTIONS)
+    for family in MOTIONS.values():  # everyone is either on their feet or near the ground
+        assert ("upright" in family.tags) != ("low" in family.tags), family.name
     assert list_motions() == tuple(MOTIONS)
     assert all(name == family.name for name, family in MOTIONS.items())
 
@@ -140,6 +147,146 @@ def test_planted_feet_are_level(name):
     joints = forward_kinematics(motion.pose, motion.transl, adult())
     left, right = (joints[:, JOINT[f"{side}_foot"], 1] for side in ("left", "right"))
     assert np.abs(left - right).max() < 0.003
+
+
+def fine_heights(name, seed, body="adult", fps=400, frames=800):
+    """Heights (T,) of the pelvis and (T, 2) of the toe joints above their lowest, metres."""
+    motion = sample(name, seed, body, fps, frames)
+    joints = forward_kinematics(motion.pose, motion.transl, BODIES[body]())
+    toes = joints[:, [JOINT["left_foot"], JOINT["right_foot"]], 1]
+    return joints[:, JOINT["pelvis"], 1], toes - toes.min()
+
+
+def spells(on, shortest):
+    """(start, stop) of runs of True in (T,) that are at least `shortest` frames long."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], on.astype(int), [0]])))
+    return [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a >= shortest]
+
+
+@pytest.mark.parametrize("name", list_motions("airborne"))
+def test_airborne_families_leave_the_ground_and_come_back(name):
+    for seed, body in enumerate(BODIES):
+        _, toes = fine_heights(name, seed, body)
+        flying = (toes > 0.005).all(axis=1)
+        assert spells(flying, 20), f"{body}: never 50 ms off the ground"
+        assert spells(~flying, 20), f"{body}: never on the ground"
+
+
+@pytest.mark.parametrize("name", ["jump", "jumping_jack", "rope_skip", "hop"])
+def test_jumpers_fall_freely(name):
+    """While no toe touches the ground, the pelvis accelerates with -9.81 m/s^2."""
+    for seed, body in enumerate(BODIES):
+        pelvis, toes = fine_heights(name, seed, body)
+        acceleration = np.diff(pelvis, 2) * 400**2
+        flights = spells((toes > 0.004).all(axis=1)[1:-1], 20)
+        assert flights
+        for start, stop in flights:
+            # Float32 heights (1e-7 m) differenced twice at 400 Hz are good to 0.04 m/s^2.
+            assert np.abs(acceleration[start:stop].mean() + 9.81) < 0.02
+            assert np.abs(acceleration[start:stop] + 9.81).max() < 0.2
+
+
+@pytest.mark.parametrize("name", ["jump", "jumping_jack", "rope_skip", "hop"])
+def test_jumpers_stand_still_between_jumps(name):
+    for seed, body in enumerate(BODIES):
+        motion = sample(name, seed, body, 100, 200)
+        joints = forward_kinematics(motion.pose, motion.transl, BODIES[body]())
+        toes = joints[:, [JOINT["left_foot"], JOINT["right_foot"]]]
+        standing = 1 if toes[:, 1, 1].min() < toes[:, 0, 1].min() + 0.004 else 0
+        foot = toes[:, standing]
+        assert contact_slip(foot, foot[:, 1].min()) < 0.004, body
+
+
+@pytest.mark.parametrize("name", list_motions("floor"))
+def test_floor_families_rest_on_more_than_their_feet(name):
+    """A knee, the seat, an elbow or a hand is within a limb's thickness of the lowest joint."""
+    supports = [JOINT[f"{s}_{j}"] for s in ("left", "right") for j in ("knee", "elbow", "wrist")]
+    for body, motion in everybody(name):
+        joints = forward_kinematics(motion.pose, motion.transl, BODIES[body]())[..., 1]
+        leg = joints[0].max() - joints[0].min()
+        near = joints[:, [*supports, JOINT["pelvis"]]].min(axis=1) - joints.min(axis=1)
+        assert near.max() < 0.16 * max(leg, 0.8), f"{body}: {near.max():.3f} m"
+
+
+@pytest.mark.parametrize("name", list_motions("lying"))
+def test_lying_bodies_are_level(name):
+    for body, motion in everybody(name):
+        joints = forward_kinematics(motion.pose, motion.transl, BODIES[body]())[..., 1]
+        size = BODIES[body]()[:, 1].max() - BODIES[body]()[:, 1].min()
+        low = joints[:, JOINT["pelvis"]] - joints.min(axis=1)
+        assert low.max() < 0.15 * size
+        # A sit-up lifts the chest, but comes down again.
+        assert (joints[:, JOINT["spine3"]] - joints[:, JOINT["pelvis"]]).min() < 0.08 * size
+
+
+def thick(ratio):
+    flesh = estimate_flesh(adult())
+    return Flesh(**{field.name: ratio * getattr(flesh, field.name) for field in fields(Flesh)})
+
+
+def test_estimated_flesh_is_the_default():
+    told = make_motion(
+        "hands_on_hips", np.random.default_rng(1), FPS, 5, adult(), flesh=estimate_flesh(adult())
+    )
+    assert told.pose.tobytes() == sample("hands_on_hips", 1, frames=5).pose.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "apart"), [("hands_on_hips", 0), ("kneel_sit", 1), ("hands_behind_back", 2)]
+)
+def test_hands_stay_outside_thicker_bodies(name, apart):
+    """Half as much flesh again moves the hands away from the bone by about as much."""
+    along = {0: ("waist_m", "hip_m"), 1: ("thigh_m",), 2: ("seat_m",)}[apart]
+    places = []
+    for ratio in (1.0, 1.5):
+        motion = make_motion(name, np.random.default_rng(2), FPS, 3, adult(), flesh=thick(ratio))
+        joints = forward_kinematics(motion.pose, motion.transl, adult())
+        wrists = joints[0, [JOINT["left_wrist"], JOINT["right_wrist"]]] - joints[0, 0]
+        places.append(np.abs(wrists[:, apart]).mean() if apart != 1 else wrists[:, 1].mean())
+    wanted = 0.5 * np.mean([getattr(thick(1.0), name) for name in along])
+    assert places[1] - places[0] == pytest.approx(wanted, abs=0.4 * wanted)
+
+
+def tube_body(rest, radius):
+    """A made-up T-pose skin (V, 3): rings of half-axes `radius` around trunk and legs."""
+    angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    rings = []
+    for name in ("left_hip", "right_hip", "pelvis"):
+        top = rest[JOINT[name]]
+        bottom = rest[JOINT[name.replace("hip", "ankle")]] if "hip" in name else top
+        if name == "pelvis":  # the trunk, down to the crotch
+            top = rest[JOINT["neck"]]
+            bottom = top + 1.15 * (bottom - top)
+        for part in np.linspace(0, 1, 120):
+            centre = top + part * (bottom - top)
+            wide = radius if name == "pelvis" else (0.4 * radius[0], 0.4 * radius[1])
+            x, z = wide[0] * np.cos(angle), wide[1] * np.sin(angle)
+            rings.append(centre + np.stack([x, np.zeros_like(x), z], axis=1))
+    return np.concatenate(rings)
+
+
+def test_measured_flesh_of_a_body_made_of_tubes():
+    rest, (wide, deep) = adult(), (0.17, 0.12)
+    flesh = measure_flesh(tube_body(rest, (wide, deep)), rest)
+    trunk_z = np.interp(  # the tube's axis runs straight from pelvis to neck
+        (rest[JOINT["spine1"], 1] + rest[JOINT["spine2"], 1]) / 2,
+        [rest[0, 1], rest[JOINT["neck"], 1]], [rest[0, 2], rest[JOINT["neck"], 2]],
+    )  # fmt: skip
+    # 4 mm: rings 4 mm apart on slanted axes and 24 points to a ring.
+    assert flesh.waist_m == pytest.approx(wide, abs=0.004)
+    assert flesh.belly_m == pytest.approx(deep + trunk_z - rest[JOINT["spine1"], 2], abs=0.004)
+    # The leg's tube runs straight from hip to ankle, the thigh bone ends at the knee.
+    hip, knee, ankle = (rest[JOINT[f"left_{name}"]] for name in ("hip", "knee", "ankle"))
+    middle = (hip + knee) / 2
+    tube_z = np.interp(middle[1], [ankle[1], hip[1]], [ankle[2], hip[2]])
+    assert flesh.thigh_m == pytest.approx(0.4 * deep + tube_z - middle[2], abs=0.004)
+
+
+def test_flesh_refuses_another_bodys_mesh():
+    with pytest.raises(MotionError, match="not the T-pose of these joints"):
+        measure_flesh(tube_body(adult(), (0.17, 0.12)) + [0.0, 3.0, 0.0], adult())
+    with pytest.raises(MotionError, match="seat_m must be 0..1 m, got -0.1"):
+        replace(estimate_flesh(adult()), seat_m=-0.1)
 
 
 def test_children_walk_slower_than_adults_with_the_same_manner():

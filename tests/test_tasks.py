@@ -42,8 +42,15 @@ def test_impossible_scene_counts_are_refused(tmp_path, scenes):
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ("[cast]\nmotions = ['wolk']\n", "Did you mean 'walk'"),
-        ("[cast]\nmotions = ['walk']\nmotions_excluded = ['walk']\n", "leaves no motion"),
+        ("[motion]\nsources = [{ include = ['wolk'] }]\n", "Did you mean 'walk'"),
+        (
+            "[motion]\nsources = [{ include = ['walk'], exclude = ['walk'] }]\n",
+            "exclude patterns leave none",
+        ),
+        ("[motion]\nsources = [{ kind = 'amass', folder = '/no/such' }]\n", "no folder"),
+        ("[body]\nage_years = { range = [18, 85], mean = 30 }\n", "mean and std together"),
+        ("[body]\nbmi = { range = [90, 95] }\n", "bmi"),
+        ("[scene]\nplacement = 'crowd'\n", "the camera must stand first"),
         ("[light]\nhdris = ['cty']\n", "Did you mean 'city'"),
         ("[cast]\nsizes = 3\n", "did you mean 'size'"),
         ("[scene]\npeople = [4, 2]\n", "a range is [low, high]"),

@@ -8,12 +8,12 @@ import trimesh
 from made_scenes import Mesh, made_dataset, make_spec, pose_people, render, write_upstream
 
 from pipeline.config import AuditSection
+from pipeline.contact import penetration_m, winding_number
 from pipeline.conventions import project, transform
 from pipeline.errors import SceneRejected
 from pipeline.jobs import Job, rejection
 from pipeline.truth.__main__ import run
 from pipeline.truth.audit import audit_frame
-from pipeline.truth.contact import penetration_m, winding_number
 from pipeline.truth.frame import alone_depths, body_models, label_frame, label_scene, label_vertices
 
 

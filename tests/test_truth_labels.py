@@ -211,7 +211,17 @@ def test_facts_tell_the_scene_and_repeat_the_labels(made, labels, facts):
         eye, _, _ = camera_axes(made.specs[0])
         away = np.linalg.norm(labels["joints_world"][k, 0] - eye)
         assert person["distance_m"] == pytest.approx(away, abs=1e-5)
+        assert person["bmi"] == pytest.approx(person["mass_kg"] / person["stature_m"] ** 2)
+        assert 15 < person["bmi"] < 45 and len(person["betas"]) == 10
         assert person["visible_joints"] == labels["joints_visible"][k].sum()
+
+
+def test_ground_contact_is_told_as_float_and_sink(facts):
+    people = facts["people"]
+    assert [p["foot_float_mm"] for p in people] == [0.0, 4.0, 0.0]
+    assert [p["foot_sink_mm"] for p in people] == [0.0, 0.0, 3.0]
+    assert {p["airborne"] for p in people} == {False}
+    assert {p["self_penetration_mm"] for p in people} == {2.0}
 
 
 def test_farthest_points_spread_evenly_and_larger_sets_begin_with_smaller_ones():

@@ -38,9 +38,8 @@ def render_scene(stage: Stage, config: Config, folder: Path) -> None:
     """Write frame_0000.png, frame_0000.npz ... and render.json into `folder`."""
     spec, camera = stage.spec, stage.spec.camera
     scene = session.reset()
-    session.configure(scene, config.render, config.execution, (camera.width, camera.height))
-    K, T_cam_world = camera.K(), camera.T_cam_world()
-    add_camera(scene, K, T_cam_world, (camera.width, camera.height), camera.sensor_width_mm)
+    size = (camera.width, camera.height)
+    session.configure(scene, config.render, config.execution, size)
     rng = generator(spec.seed, Stream.MATERIAL, spec.scene)
     exposure = add_world(scene, stage.hdri, spec.light, camera, rng)
     painted = config.body.source == "free"
@@ -52,6 +51,10 @@ def render_scene(stage: Stage, config: Config, folder: Path) -> None:
     truth_material = passes.prepare(scene)
     seed = integer_seed(spec.seed, Stream.MATERIAL, spec.scene)
     for frame in range(spec.frames):
+        view = spec.camera_at(frame)
+        K, T_cam_world = view.K(), view.T_cam_world()
+        if frame == 0 or spec.camera_path:
+            add_camera(scene, K, T_cam_world, size, view.sensor_width_mm)
         for figure in figures:
             figure.show(frame)
         _render_picture(scene, config, seed, folder / f"{frame_name(frame)}.png")

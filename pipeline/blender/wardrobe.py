@@ -45,12 +45,14 @@ def read_wardrobe(plan: Plan, spec: SceneSpec, bodies: SceneBodies) -> list[list
     Raises GenbError when a cache is missing, damaged or shorter than the scene needs.
     """
     return [
-        _read_person(plan, person, bodies.T_world_subject[:, k])
+        _read_person(plan, person, spec.clip_frames(person), bodies.T_world_subject[:, k])
         for k, person in enumerate(spec.people)
     ]
 
 
-def _read_person(plan: Plan, person: PersonSpec, T_world_subject: np.ndarray) -> list[Worn]:
+def _read_person(
+    plan: Plan, person: PersonSpec, frames: list[int], T_world_subject: np.ndarray
+) -> list[Worn]:
     folder = plan.subject_dir("dress", person.subject)
     rows = read_json(folder / "dress.json")["garments"]
     seeds = _seeds(person, rows)
@@ -59,7 +61,6 @@ def _read_person(plan: Plan, person: PersonSpec, T_world_subject: np.ndarray) ->
         path = folder / row["file"]
         with quiet():
             sequence = read_cache(path, person.subject.motion.fps)
-        frames = person.first_frame + np.arange(len(T_world_subject))
         if frames[-1] >= len(sequence.vertices):
             raise GenbError(
                 f"garment cache {path} has {len(sequence.vertices)} frames, but the scene needs "

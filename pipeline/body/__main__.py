@@ -11,10 +11,11 @@ from pipeline.jobs import Job, load_scene, run_scenes, run_subjects, stage_main
 
 def run(job: Job) -> None:
     """Run one job of either stage."""
-    import torch
+    if job.plan.config.body.evaluator == "smplx":
+        import torch
 
-    # One thread: matrix products then have one summation order, whatever the worker count.
-    torch.set_num_threads(1)
+        # One thread: matrix products then have one summation order, whatever the worker count.
+        torch.set_num_threads(1)
     if job.stage == "pose":
         run_subjects(job, lambda subject, folder: pose_subject(job.plan, subject, folder))
     elif job.stage == "bodies":

@@ -1,7 +1,8 @@
 """A body model ready to use: free or licensed SMPL-X file in, posed vertices and joints out.
 
 The `smplx` package (research-only licence) does the evaluation by default; `evaluator="numpy"` uses
-our own page of numpy instead, slower and free of that licence. torch is imported on first use only.
+our own page of numpy instead, free of that licence and no slower (`benchmarks/bodies.py`). smplx
+and torch are imported on first use only.
 """
 
 import tempfile
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.body.kid import with_kid
 from pipeline.body.lbs import NumpyEvaluator, Posed
 from pipeline.body.modelfile import (
     JOINT_INDEX,
@@ -22,9 +24,6 @@ from pipeline.body.modelfile import (
 
 __all__ = ["BodyModel", "BodyModelError", "Posed", "load_body_model"]
 
-_BATCH = 32
-"""Frames evaluated at once: larger batches are no faster and cost memory."""
-
 
 def load_body_model(
     folder: Path,
@@ -32,17 +31,21 @@ def load_body_model(
     num_betas: int = 16,
     num_expression: int = 10,
     evaluator: str = "smplx",
+    kid_template: Path | None = None,
 ) -> "BodyModel":
     """Load folder/smplx/SMPLX_<GENDER>.npz.
 
-    Raises BodyModelError when the file is missing, damaged or not SMPL-X, or holds fewer
+    evaluator: a key of EVALUATORS. kid_template: AGORA's file for children; the model then takes
+    num_betas + 1 betas, the last of which blends towards that template (`pipeline.body.kid`).
+    Raises BodyModelError when a file is missing, damaged or not SMPL-X, or holds fewer
     coefficients than asked for.
     """
+    if evaluator not in EVALUATORS:
+        raise ValueError(f"evaluator must be one of {sorted(EVALUATORS)}, not {evaluator!r}")
     file = read_model_file(model_path(folder, gender))
-    evaluators = {"smplx": _SmplxEvaluator, "numpy": NumpyEvaluator}
-    if evaluator not in evaluators:
-        raise ValueError(f"evaluator must be one of {sorted(evaluators)}, not {evaluator!r}")
-    backend = evaluators[evaluator](file, num_betas, num_expression)
+    if kid_template is not None:
+        file, num_betas = with_kid(file, kid_template), num_betas + 1
+    backend = EVALUATORS[evaluator](file, num_betas, num_expression)
     return BodyModel(file, backend, num_betas, num_expression)
 
 
@@ -51,7 +54,8 @@ class BodyModel:
 
     faces (F, 3) int64; v_template (V, 3), weights (V, 55), J_regressor (55, V) float32, metres,
     body-model frame; parents (55,) int64, -1 for the pelvis; uv: (vt (T, 2), ft (F, 3)) or None;
-    face_part (F,) and vertex_part (V,) uint8 as in `modelfile.ModelFile`.
+    face_part (F,) and vertex_part (V,) uint8 as in `modelfile.ModelFile`. num_betas: length of
+    the betas vector, a kid's extra coefficient included.
     """
 
     def __init__(self, file: ModelFile, evaluator, num_betas: int, num_expression: int):
@@ -97,12 +101,13 @@ class BodyModel:
         for name, (array, shape) in wanted.items():
             if array.shape != shape:
                 raise ValueError(f"{name} has shape {array.shape}, expected {shape}")
+        step = self._evaluator.batch
         parts = [
-            self._evaluator.evaluate(
-                betas, *(a[k : k + _BATCH] for a in (pose, transl, expression))
-            )
-            for k in range(0, len(pose), _BATCH)
+            self._evaluator.evaluate(betas, *(a[k : k + step] for a in (pose, transl, expression)))
+            for k in range(0, len(pose), step)
         ]
+        if len(parts) == 1:
+            return parts[0]
         return Posed(
             np.concatenate([part.vertices for part in parts]),
             np.concatenate([part.joints for part in parts]),
@@ -117,13 +122,21 @@ class BodyModel:
         return self.rest_joints(betas)[JOINT_INDEX["pelvis"]]
 
 
-class _SmplxEvaluator:
+class SmplxEvaluator:
+    """The `smplx` package behind the same call as `NumpyEvaluator`."""
+
+    batch = 32
+    """Frames per call that run fastest: larger batches are no faster and cost memory."""
+
     def __init__(self, file: ModelFile, num_betas: int, num_expression: int):
         import smplx
 
         # smplx takes the numbers silently down to what the file has; these raise instead.
         file.shape_basis(num_betas)
         file.expression_basis(num_expression)
+        kid = {}
+        if file.kid_template is not None:
+            kid = {"age": "kid", "kid_template_path": str(file.kid_template)}
 
         def create(path: Path):  # a path to a file: gender plays no part
             return smplx.create(
@@ -132,9 +145,10 @@ class _SmplxEvaluator:
                 ext="npz",
                 use_pca=False,
                 flat_hand_mean=True,
-                num_betas=num_betas,
+                num_betas=num_betas - bool(kid),  # smplx adds the kid's own one
                 num_expression_coeffs=num_expression,
                 batch_size=1,
+                **kid,
             )
 
         if file.has_objects:  # smplx would unpickle them: give it a copy without
@@ -166,3 +180,7 @@ class _SmplxEvaluator:
         with torch.no_grad():
             out = self._model(**{k: torch.tensor(v) for k, v in tensors.items()})
         return Posed(out.vertices.numpy(), out.joints.numpy())
+
+
+EVALUATORS = {"smplx": SmplxEvaluator, "numpy": NumpyEvaluator}
+"""What can evaluate a body model file; `body.evaluator` in a configuration chooses."""

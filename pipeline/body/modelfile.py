@@ -79,6 +79,8 @@ class ModelFile:
     face_part (F,) uint8: 0 skin, 1 left eye, 2 right eye, 3 upper teeth, 4 lower teeth, 5 tongue.
     vertex_part (V,) uint8: ids of `conventions.PARTS`: skin, face, hands, feet or eyes_mouth.
     has_objects: the file holds pickled members, which nothing here ever opens.
+    kid_template and kid_direction (V, 3): set by `kid.with_kid`; the last beta then blends
+    towards a child.
     """
 
     path: Path
@@ -95,10 +97,15 @@ class ModelFile:
     face_part: np.ndarray
     vertex_part: np.ndarray
     has_objects: bool
+    kid_template: Path | None = None
+    kid_direction: np.ndarray | None = None
 
     @property
     def shape_count(self) -> int:
-        """Shape coefficients the file holds: 300, or 10 in the old files with 10 + 10 columns."""
+        """Shape coefficients the file holds: 300, or 10 in the old files with 10 + 10 columns.
+
+        A kid's extra coefficient is not counted: it comes from another file.
+        """
         return SHAPE_DIM if self.shapedirs.shape[2] >= SHAPE_DIM + EXPRESSION_DIM else 10
 
     @property
@@ -107,9 +114,18 @@ class ModelFile:
         return EXPRESSION_DIM if self.shape_count == SHAPE_DIM else 10
 
     def shape_basis(self, num_betas: int) -> np.ndarray:
-        """First shape directions (V, 3, num_betas). Raises BodyModelError if the file has fewer."""
-        self._demand(num_betas, self.shape_count, "shape coefficients (num_betas)")
-        return self.shapedirs[:, :, :num_betas]
+        """Shape directions (V, 3, num_betas) of a betas vector of this length.
+
+        They are the file's first ones; of a kid, the last one is the blend towards the kid
+        template. Raises BodyModelError if the file has fewer.
+        """
+        if self.kid_direction is None:
+            self._demand(num_betas, self.shape_count, "shape coefficients (num_betas)")
+            return self.shapedirs[:, :, :num_betas]
+        self._demand(num_betas - 1, self.shape_count, "shape coefficients (num_betas)")
+        own = self.shapedirs[:, :, : num_betas - 1].astype(np.float32)
+        kid = self.kid_direction.astype(np.float32)
+        return np.concatenate([own, kid[:, :, None]], axis=2)
 
     def expression_basis(self, num_expression: int) -> np.ndarray:
         """First expression directions (V, 3, n). Raises BodyModelError if the file has fewer."""
@@ -120,7 +136,7 @@ class ModelFile:
         if not 0 <= wanted <= present:
             raise BodyModelError(
                 f"{self.path}: {wanted} {what} asked for, but the file holds {present}; "
-                f"lower the number in the configuration, or run: genb doctor"
+                "lower the number in the configuration, or run: genb doctor"
             )
 
 

@@ -1,4 +1,4 @@
-"""Auditions: a cast member is the first of a few candidates whose clothes could be simulated.
+"""Auditions: a cast member is the first candidate who moves plausibly and could be dressed.
 
 The result is one small file per member, so that scenes are composed of people who can be dressed
 and nobody's failed simulation costs a scene. Failed candidates are listed in the dataset.
@@ -10,6 +10,7 @@ from pathlib import Path
 from pipeline.compose.casting import cast_of_scenes, sample_subject
 from pipeline.compose.population import Population
 from pipeline.jobs import Job, rejection
+from pipeline.motion.catalogue import catalogue
 from pipeline.scene import SubjectSpec
 from pipeline.stages import Plan
 from pipeline.storage import read_json, write_json
@@ -31,10 +32,13 @@ def audition(plan: Plan, index: int, run: Callable[[Job, str], None]) -> None:
     failed: list[dict] = []
     for attempt in range(MAX_ATTEMPTS):
         subject = sample_subject(plan.config, population, plan.seed, index, attempt)
+        reason = None
         for stage in ("pose", "dress"):
             if not plan.subject_dir(stage, subject).exists():
                 run(Job(stage, plan, subjects=(subject,)), f"{stage}_{subject.subject}")
-        reason = rejection(plan.subject_dir("dress", subject))
+            reason = reason or rejection(plan.subject_dir(stage, subject))
+            if reason:
+                break
         if reason is None:
             break
         failed.append({**reason, "subject": subject.model_dump(mode="json")})
@@ -70,3 +74,11 @@ def cast_failures(plan: Plan, scenes: range) -> list[dict]:
                 }
             )
     return failures
+
+
+def motions_refused(plan: Plan) -> list[dict]:
+    """Motion files of the configured folders that cannot be used, with the reason."""
+    return [
+        {"motion": refused.id, "reason": refused.reason.replace(refused.path, refused.id)}
+        for refused in catalogue(plan.config.motion).refused
+    ]

@@ -5,14 +5,18 @@ run meets the same people again and their cloth is not simulated twice. A subjec
 cannot be simulated is replaced by an understudy (`pipeline.compose.audition`).
 """
 
+from functools import cache
+
 import numpy as np
 
 from pipeline.compose.population import Population
-from pipeline.config import Config
+from pipeline.config import Config, MotionSection
 from pipeline.garments.outfits import OUTFITS, sample_outfit
-from pipeline.motion.library import list_motions
+from pipeline.motion.catalogue import Clip, catalogue
 from pipeline.scene import MotionSpec, SubjectSpec
 from pipeline.seeding import Stream, generator
+
+_SEED_LIMIT = 2**31 - 1
 
 
 def sample_subject(
@@ -20,17 +24,14 @@ def sample_subject(
 ) -> SubjectSpec:
     """Cast member `index`: a body, a motion clip and an outfit. `attempt` > 0: an understudy."""
     rng = generator(seed, Stream.SUBJECT, index, attempt)
-    person = population.sample_person(rng)
-    motions = playable_motions(config)
+    person = population.sample_person(
+        rng,
+        child=_has_turn(seed, index, 0, config.cast.children_share),
+        female=_has_turn(seed, index, 1, config.cast.female_share),
+    )
     outfits = config.cast.outfits or sorted(OUTFITS)
     # Consecutive members take different motions, so a small cast is still a varied one.
-    order = generator(seed, Stream.MOTION).permutation(len(motions))
-    motion = MotionSpec(
-        name=motions[int(order[(index + attempt * config.cast.size) % len(motions)])],
-        seed=int(rng.integers(0, 2**31 - 1)),
-        frames=config.cast.clip_frames,
-        fps=config.cast.fps,
-    )
+    clip = _clip_of_turn(config.motion, seed, index + attempt * config.cast.size)
     outfit_name = str(rng.choice(_suitable(outfits, person.sex)))
     return SubjectSpec(
         subject=f"subject_{index:04d}" + ("abcdefgh"[attempt - 1] if attempt else ""),
@@ -39,15 +40,79 @@ def sample_subject(
         age_years=person.age_years,
         ancestry=person.ancestry,
         betas=[round(float(b), 5) for b in person.betas],
-        motion=motion,
+        kid=person.kid,
+        motion=sample_motion(rng, config, clip),
         outfit=sample_outfit(rng, outfit_name, person.sex, person.age_years),
     )
 
 
-def playable_motions(config: Config) -> list[str]:
-    """Names of the motions that the cast may perform: those listed, or all, less the excluded."""
-    listed = config.cast.motions or list_motions()
-    return [name for name in listed if name not in config.cast.motions_excluded]
+def _has_turn(seed: int, index: int, question: int, share: float) -> bool:
+    """Whether member `index` belongs to the `share` of members of whom something is true.
+
+    Members are dealt evenly (every prefix of the cast holds the share to within one), because a
+    cast is small and its share must not be left to chance.
+    """
+    # Independent questions are dealt in blocks of shuffled order, or every child would be a girl.
+    offset = float(generator(seed, Stream.CASTING_SHARES, question).random())
+    if question:
+        index = _shuffled_in_blocks(seed, index, question)
+    return bool(np.floor((index + 1) * share + offset) > np.floor(index * share + offset))
+
+
+def _shuffled_in_blocks(seed: int, index: int, question: int, size: int = 20) -> int:
+    block, place = divmod(index, size)
+    order = generator(seed, Stream.CASTING_SHARES, question, block).permutation(size)
+    return block * size + int(order[place])
+
+
+def _clip_of_turn(section: MotionSection, seed: int, turn: int) -> Clip:
+    """The clip of the `turn`-th candidate: every clip of a source once, in random order, before
+    any twice; several sources take turns by their weights."""
+    clips = catalogue(section).clips
+    sources = sorted({clip.source for clip in clips})
+    weights = tuple(section.sources[s].weight for s in sources)
+    source, dealt = _deal(weights, 1 << turn.bit_length())[turn]
+    mine = [clip for clip in clips if clip.source == sources[source]]
+    order = generator(seed, Stream.MOTION, sources[source]).permutation(len(mine))
+    return mine[int(order[dealt % len(mine)])]
+
+
+@cache
+def _deal(weights: tuple[float, ...], turns: int) -> list[tuple[int, int]]:
+    """Which source has each turn, and how many turns it had before: as even as weights allow."""
+    had = [0] * len(weights)
+    dealt = []
+    for _ in range(turns):
+        source = min(range(len(weights)), key=lambda s: ((had[s] + 1) / weights[s], s))
+        dealt.append((source, had[source]))
+        had[source] += 1
+    return dealt
+
+
+def sample_motion(rng: np.random.Generator, config: Config, clip: Clip) -> MotionSpec:
+    """A window of a clip: where it begins, and which side leads."""
+    wanted_s = (config.cast.clip_frames - 1) / config.cast.fps
+    spec = MotionSpec(
+        name=clip.id,
+        seed=int(rng.integers(0, _SEED_LIMIT)),
+        frames=config.cast.clip_frames,
+        fps=config.cast.fps,
+        action=clip.action,
+    )
+    if clip.path is None:
+        return spec
+    spare_s = clip.seconds - wanted_s
+    return spec.model_copy(
+        update={
+            "path": str(clip.path),
+            "format": clip.kind,
+            "up": clip.up,
+            "start_s": round(float(rng.uniform(0, spare_s)), 4) if spare_s > 0 else 0.0,
+            "loop": bool(config.motion.loop and spare_s < 0),
+            "fit_stride": config.motion.fit_stride,
+            "mirrored": bool(rng.random() < config.motion.mirror_share),
+        }
+    )
 
 
 def _suitable(outfits: list[str], sex: str) -> list[str]:
@@ -69,6 +134,6 @@ def cast_of_scenes(config: Config, seed: int, scenes: range) -> list[int]:
     return sorted({index for scene in scenes for index in cast_of_scene(config, seed, scene)})
 
 
-def seat_of(rng: np.random.Generator, clip_frames: int, frames: int) -> int:
-    """First frame of a scene within a clip."""
-    return int(rng.integers(0, clip_frames - frames + 1))
+def seat_of(rng: np.random.Generator, clip_frames: int, span: int) -> int:
+    """First frame of a scene that spans `span` frames of a clip."""
+    return int(rng.integers(0, clip_frames - span + 1))

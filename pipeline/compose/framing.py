@@ -1,13 +1,21 @@
-"""A full perspective camera that frames the people it is given.
+"""A full perspective camera: framing the people it is given, or standing where a rig says.
 
-Field of view, height and roll are drawn; the distance follows from them, as a photographer walks
-back until everybody is in the picture.
+Framing: field of view, height and roll are drawn; the distance follows from them, as a photographer
+walks back until everybody is in the picture. A rig fixes the camera first, as the generators of
+BEDLAM and AGORA do, and whoever is beyond the frame is cut off.
 """
 
 import numpy as np
 
-from pipeline.config import CameraSection
-from pipeline.conventions import focal_from_fov, intrinsics, look_at, project, transform
+from pipeline.config import CameraRig, CameraSection
+from pipeline.conventions import (
+    focal_from_fov,
+    fov_from_focal,
+    intrinsics,
+    look_at,
+    project,
+    transform,
+)
 from pipeline.scene import CameraSpec
 
 _NEAREST_M, _FARTHEST_M = 0.8, 60.0
@@ -38,15 +46,7 @@ def sample_camera(
 
     def camera(distance_m: float) -> CameraSpec:
         eye = np.array([*(target[:2] + distance_m * direction), height_m])
-        return CameraSpec(
-            width=section.width,
-            height=section.height,
-            vfov_deg=round(float(vfov_deg), 4),
-            eye_m=tuple(round(float(x), 4) for x in eye),
-            target_m=tuple(round(float(x), 4) for x in target),
-            roll_deg=round(float(roll_deg), 4),
-            sensor_width_mm=section.sensor_width_mm,
-        )
+        return _camera(section, vfov_deg, eye, target, roll_deg)
 
     def fits(distance_m: float) -> bool:
         spec = camera(distance_m)
@@ -59,6 +59,44 @@ def sample_camera(
         middle = (near + far) / 2
         near, far = (near, middle) if fits(middle) else (middle, far)
     return camera(far)
+
+
+def sample_rig_camera(
+    rng: np.random.Generator, section: CameraSection, azimuth_deg: float
+) -> CameraSpec:
+    """Camera of a rig drawn by weight, around a stage with its middle at the world's origin."""
+    weights = np.array([rig.weight for rig in section.rigs])
+    rig = section.rigs[int(rng.choice(len(weights), p=weights / weights.sum()))]
+    hfov_deg = _sample_hfov(rng, rig)
+    distance_m, height_m = rng.uniform(*rig.distance_m), rng.uniform(*rig.height_m)
+    pitch, yaw = np.radians(rng.uniform(*rig.pitch_deg)), rng.uniform(*rig.yaw_deg)
+    roll_deg = rng.uniform(*rig.roll_deg)
+    out = np.radians(azimuth_deg)
+    eye = np.array([distance_m * np.cos(out), distance_m * np.sin(out), height_m])
+    heading = np.radians(azimuth_deg + 180.0 + yaw)
+    view = [np.cos(pitch) * np.cos(heading), np.cos(pitch) * np.sin(heading), np.sin(pitch)]
+    # A target one stage away keeps the direction to a hundredth of a degree in four decimals.
+    target = eye + max(distance_m, 1.0) * np.array(view)
+    vfov_deg = fov_from_focal(focal_from_fov(hfov_deg, section.width), section.height)
+    return _camera(section, vfov_deg, eye, target, roll_deg)
+
+
+def _sample_hfov(rng: np.random.Generator, rig: CameraRig) -> float:
+    if rig.hfov_range_deg:
+        return float(rng.uniform(*rig.hfov_range_deg))
+    return float(rng.choice(rig.hfov_deg))
+
+
+def _camera(section: CameraSection, vfov_deg, eye, target, roll_deg) -> CameraSpec:
+    return CameraSpec(
+        width=section.width,
+        height=section.height,
+        vfov_deg=round(float(vfov_deg), 6 if section.rigs else 4),
+        eye_m=tuple(round(float(x), 4) for x in eye),
+        target_m=tuple(round(float(x), 4) for x in target),
+        roll_deg=round(float(roll_deg), 4),
+        sensor_width_mm=section.sensor_width_mm,
+    )
 
 
 def _inside(K, T_cam_world, spheres, radii, margin, section) -> bool:

@@ -1,104 +1,118 @@
-"""The people a scene can draw from: bodies with known sex, age and ancestry, and their skeletons.
+"""The people a scene can draw from, with the configured shares, shapes and spreads.
 
-The free body brings a table of sampled people (`people.npz`). Licensed SMPL-X files bring none, so
-their betas are drawn from the model's own unit normal and only adults are offered.
+The free body brings a table of people whose sex, age and mass are known. Without it (licensed
+SMPL-X, or `body.shapes` = normal or uniform) betas are drawn by themselves: they have a BMI, which
+is measured, but no age, and children need AGORA's kid template. docs/people.md shows it all.
 """
 
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from pipeline.body.modelfile import PARENTS, model_path, read_model_file
+from pipeline.body.children import KidGroup
+from pipeline.body.modelfile import model_path
+from pipeline.body.people import DrawnGroup, Person, TableGroup, people_table
+from pipeline.body.statures import ADULT_AGE_YEARS, SEXES
 from pipeline.config import Config
 from pipeline.errors import GenbError
-from pipeline.storage import read_npz
 
-ADULT_AGE_YEARS = 18.0
-
-
-@dataclass(frozen=True)
-class Person:
-    """One drawn body. betas: (B,) f64; ancestry: (african, asian, caucasian) weights."""
-
-    gender: str
-    sex: str
-    age_years: float
-    ancestry: tuple[float, float, float]
-    betas: np.ndarray
-
-
-@dataclass(frozen=True)
-class Skeleton:
-    """Rest joints as a linear function of betas. template: (55, 3), directions: (55, 3, B)."""
-
-    template: np.ndarray
-    directions: np.ndarray
-    parents: np.ndarray
-
-    def rest_joints(self, betas: np.ndarray) -> np.ndarray:
-        """(55, 3) metres, body-model frame, T-pose."""
-        return self.template + self.directions[..., : len(betas)] @ betas
+__all__ = ["Person", "Population"]
 
 
 class Population:
-    """Draws people for one body source."""
+    """Draws people for one configuration.
+
+    body_dir: folder of the body models. table: the free body's people, or None where betas are
+    drawn by themselves. groups: what draws the people of each (sex, is a child).
+    Raises GenbError when a model or table is missing, or when a configured range leaves nobody.
+    """
 
     def __init__(self, config: Config, body_dir: Path):
-        self._config = config
-        self._dir = body_dir
-        self._table = _people_table(body_dir) if config.body.source == "free" else None
-        if self._table is None and config.cast.children_share > 0:
-            raise GenbError(
-                "children need the free body's age axis: set cast.children_share = 0 with "
-                "body.source = 'smplx', or use body.source = 'free'."
+        self._female_share = config.cast.female_share
+        self._children_share = config.cast.children_share
+        self.body_dir = Path(body_dir)
+        body = config.body
+        tabled = body.source == "free" and body.shapes == "people"
+        self.table = people_table(self.body_dir) if tabled else None
+        self.groups: dict[tuple[str, bool], TableGroup | DrawnGroup | KidGroup] = {}
+        self._check(config)
+        for sex, share in zip(SEXES, (1 - self._female_share, self._female_share), strict=True):
+            if share > 0 and self._children_share < 1:
+                self.groups[sex, False] = self._adults(config, sex)
+            if share > 0 and self._children_share > 0:
+                self.groups[sex, True] = self._children(config, sex)
+
+    def sample_person(
+        self, rng: np.random.Generator, child: bool | None = None, female: bool | None = None
+    ) -> Person:
+        """One person.
+
+        Whether it is a child and whether female is drawn with the configured shares, unless the
+        caller has dealt these out already. Raises ValueError for somebody of whom there is a
+        share of 0.
+        """
+        if child is None:
+            child = bool(rng.random() < self._children_share)
+        if female is None:
+            female = bool(rng.random() < self._female_share)
+        group = self.groups.get(("female" if female else "male", child))
+        if group is None:
+            raise ValueError(
+                f"asked for a person with child={child}, female={female}, but cast.children_share "
+                f"is {self._children_share:g} and cast.female_share {self._female_share:g}"
             )
+        return group.draw(rng)
 
-    def sample_person(self, rng: np.random.Generator) -> Person:
-        """One person; the share of children is the configuration's."""
-        child = bool(rng.random() < self._config.cast.children_share)
-        sex = str(rng.choice(["female", "male"]))
-        num_betas, std = self._config.body.num_betas, self._config.body.beta_std
-        if self._table is None:
-            betas = np.clip(rng.normal(0.0, std, num_betas), -3.0, 3.0)
-            ancestry = tuple(float(a) for a in rng.dirichlet((0.6, 0.6, 0.6)))
-            return Person(self._smplx_gender(sex), sex, float(rng.uniform(18, 70)), ancestry, betas)
-        table = self._table
-        is_child = table["age_years"] < ADULT_AGE_YEARS
-        rows = np.flatnonzero((is_child == child) & (table["gender"] == sex))
-        row = int(rng.choice(rows))
-        return Person(
-            "neutral",
-            sex,
-            round(float(table["age_years"][row]), 1),
-            tuple(round(float(a), 3) for a in table["ancestry"][row]),
-            table["betas"][row, :num_betas].astype(float) * std,
-        )
+    def _adults(self, config: Config, sex: str) -> TableGroup | DrawnGroup:
+        if self.table is not None:
+            return TableGroup(config.body, self.table, sex, child=False)
+        return DrawnGroup(config.body, self.body_dir, sex)
 
-    def _smplx_gender(self, sex: str) -> str:
-        gendered = self._dir / "smplx" / f"SMPLX_{sex.upper()}.npz"
-        return sex if gendered.is_file() else "neutral"
+    def _children(self, config: Config, sex: str) -> TableGroup | KidGroup:
+        if self.table is not None:
+            return TableGroup(config.body, self.table, sex, child=True)
+        return KidGroup(config.body, self.body_dir, sex)
 
-    def skeleton(self, gender: str) -> Skeleton:
-        """Rest skeleton of the model that a gender's betas belong to."""
-        return _skeleton(self._dir, gender, self._table is not None)
+    def _check(self, config: Config) -> None:
+        body = config.body
+        if body.age_years.range[0] < ADULT_AGE_YEARS:
+            raise GenbError(
+                f"body.age_years starts at {body.age_years.range[0]:g}, but it is about adults, "
+                f"from {ADULT_AGE_YEARS:g} on; children have body.child_age_years and "
+                "cast.children_share."
+            )
+        if body.child_age_years.range[1] > ADULT_AGE_YEARS:
+            raise GenbError(
+                f"body.child_age_years ends at {body.child_age_years.range[1]:g}, but children "
+                f"end at {ADULT_AGE_YEARS:g}."
+            )
+        self._check_models(config)
+        if self.table is None and self._children_share > 0:
+            self._check_kids(config)
 
+    def _check_models(self, config: Config) -> None:
+        if self.table is not None or config.body.gender == "neutral":
+            return
+        for sex in SEXES:
+            path = model_path(self.body_dir, sex)
+            if not path.is_file():
+                raise GenbError(
+                    f"body.gender = 'gendered' needs {path}, which is missing: put it there, or "
+                    "set body.gender = 'neutral'."
+                )
 
-@cache
-def _people_table(body_dir: Path) -> dict[str, np.ndarray]:
-    path = body_dir / "people.npz"
-    if not path.is_file():
-        raise GenbError(f"the free body is not built yet ({path} is missing): run `make body`.")
-    return read_npz(path)
-
-
-@cache
-def _skeleton(body_dir: Path, gender: str, free: bool) -> Skeleton:
-    if free:
-        table = _people_table(body_dir)
-        return Skeleton(table["joints_template"], table["joint_shapedirs"], table["parents"])
-    model = read_model_file(model_path(body_dir, gender))
-    regressor = np.asarray(model.J_regressor, float)
-    directions = np.tensordot(regressor, model.shape_basis(model.shape_count), axes=1)
-    return Skeleton(regressor @ model.v_template, directions, PARENTS)
+    def _check_kids(self, config: Config) -> None:
+        body = config.body
+        if body.source == "free":
+            raise GenbError(
+                f"body.shapes = '{body.shapes}' draws betas that know no ages, so it offers no "
+                "children: set cast.children_share = 0, or body.shapes = 'people'."
+            )
+        template = self.body_dir / body.kid_template
+        if not template.is_file():
+            raise GenbError(
+                f"children of the licensed model need a kid template, but {template} is missing: "
+                "download smplx_kid_template.npy from https://agora.is.tue.mpg.de and put it "
+                "there, set cast.children_share = 0, or use body.source = 'free', whose people "
+                "have ages."
+            )

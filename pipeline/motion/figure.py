@@ -8,7 +8,9 @@ the body's own bones, so that the same call suits an adult and a child.
 from __future__ import annotations
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
+from .flesh import Flesh, estimate_flesh
 from .ik import frame, solve_two_bone, unit
 from .kinematics import JOINT, JOINTS, PARENTS, matrices, rotvecs, transform, turn
 from .motion import Motion
@@ -17,6 +19,7 @@ from .motion import Motion
 # bone lengths were measured on the free body model's mesh.
 SOLE_BELOW_ANKLE = 0.49  # of the ankle-to-ball distance
 HEEL_BEHIND_ANKLE = 0.30  # of the ankle-to-ball distance
+HEEL_RADIUS = 0.53  # ankle to the ground under a foot lying on its heel, of the same
 
 SIDES = {"left": 1.0, "right": -1.0}
 _KNEE_RANGE = (0.02, 2.7)
@@ -27,14 +30,19 @@ Curve = np.ndarray | float
 class Figure:
     """One person being posed over time. Ground is y = 0, the start heading +Z, metres."""
 
-    def __init__(self, rest_joints: np.ndarray, seconds: np.ndarray):
-        """rest_joints: (55, 3) T-pose joints, metres. seconds: (T,) time of each frame."""
+    def __init__(self, rest_joints: np.ndarray, seconds: np.ndarray, flesh: Flesh | None = None):
+        """rest_joints: (55, 3) T-pose joints, metres. seconds: (T,) time of each frame.
+
+        flesh: thicknesses of the body, estimated from the joints when None.
+        """
         self.rest = np.asarray(rest_joints, dtype=np.float64)
         self.t = np.asarray(seconds, dtype=np.float64)
         self.local = np.broadcast_to(np.eye(3), (len(self.t), JOINTS, 3, 3)).copy()
         self.leg_m = self.length("left_knee") + self.length("left_ankle")
         self.arm_m = self.length("left_elbow") + self.length("left_wrist")
         self.foot_m = self.length("left_foot")
+        self.head_m = self.length("right_eye")  # head joint to eye; 0.12 for an adult
+        self.flesh = estimate_flesh(self.rest) if flesh is None else flesh
         self.hip_half_m = (
             abs(self.rest[JOINT["left_hip"], 0] - self.rest[JOINT["right_hip"], 0]) / 2
         )
@@ -80,6 +88,26 @@ class Figure:
     def from_torso(self, x: Curve, y: Curve, z: Curve) -> np.ndarray:
         """World position (T, 3) of a point in the chest's axes, measured from the neck, metres."""
         return self.position("neck") + transform(self.rotation("spine3"), self.points(x, y, z))
+
+    def from_head(self, x: Curve, y: Curve, z: Curve) -> np.ndarray:
+        """World position (T, 3) of a point in the head's axes, measured from the head joint.
+
+        x, y, z: left, up, ahead in multiples of `head_m`: the eyes are at (+-0.24, 0.57, 0.81).
+        """
+        point = self.head_m * self.points(x, y, z)
+        return self.position("head") + transform(self.rotation("head"), point)
+
+    def head_direction(self, x: Curve, y: Curve, z: Curve) -> np.ndarray:
+        """A direction given in the head's axes as a world direction (T, 3)."""
+        return transform(self.rotation("head"), self.points(x, y, z))
+
+    def chest_direction(self, x: Curve, y: Curve, z: Curve) -> np.ndarray:
+        """A direction given in the chest's axes as a world direction (T, 3)."""
+        return transform(self.rotation("spine3"), self.points(x, y, z))
+
+    def forearm_direction(self, side: str) -> np.ndarray:
+        """World direction (T, 3) of a forearm, elbow to wrist."""
+        return unit(self.position(f"{side}_wrist") - self.position(f"{side}_elbow"))
 
     # --- trunk -------------------------------------------------------------------------------
     def set_pelvis(self, pitch: Curve = 0.0, yaw: Curve = 0.0, roll: Curve = 0.0) -> None:
@@ -169,6 +197,26 @@ class Figure:
         shin = self.rotation(f"{side}_knee")
         self.local[:, JOINT[f"{side}_ankle"]] = np.swapaxes(shin, -1, -2) @ foot
 
+    def aim_foot(self, side: str, toes: np.ndarray, sole: np.ndarray) -> None:
+        """Turn the foot as near as the ankle can to an orientation.
+
+        toes, sole: (T, 3) world directions of the toes and out of the sole. The ankle does up to
+        70 degrees down, 40 up, and 32 degrees of tilt and turn.
+        """
+        wanted = frame(toes, sole) @ frame(np.array([0, 0, 1.0]), np.array([0, -1.0, 0])).T
+        bend = rotvecs(np.swapaxes(self.rotation(f"{side}_knee"), -1, -2) @ wanted)
+        middle, half = np.radians(15), np.radians(55)
+        self.local[:, JOINT[f"{side}_ankle"]] = matrices(
+            np.stack(
+                [
+                    middle + soft_clamp(bend[:, 0] - middle, half),
+                    soft_clamp(bend[:, 1], np.radians(32)),
+                    soft_clamp(bend[:, 2], np.radians(32)),
+                ],
+                -1,
+            )
+        )
+
     def pelvis_ceiling(self, side: str, ankle: np.ndarray, extension: float) -> np.ndarray:
         """Greatest pelvis height (T,) at which the leg is no longer than `extension` x length."""
         hip = self.position(f"{side}_hip") - self.pelvis
@@ -222,12 +270,19 @@ class Figure:
 
     def mix_arm(self, side: str, before: np.ndarray, weight: Curve) -> None:
         """Replace an arm by a slerp from `before` (a copy of `local`) to its present pose."""
-        joints = [JOINT[f"{side}_{part}"] for part in ("collar", "shoulder", "elbow", "wrist")]
+        weight, elbow = self.curve(weight), JOINT[f"{side}_elbow"]
         first = JOINT[f"{side}_index1"]
+        joints = [JOINT[f"{side}_{part}"] for part in ("collar", "shoulder", "wrist")]
         joints += range(first, first + 15)
+        # A slerp between two bent and twisted elbows would bend them sideways on the way.
+        hinge, end_hinge = (
+            Rotation.from_matrix(pose[:, elbow]).as_euler("YXZ") for pose in (before, self.local)
+        )
+        hinge += weight[:, None] * (end_hinge - hinge)
+        self.local[:, elbow] = Rotation.from_euler("YXZ", hinge).as_matrix()
         start, end = before[:, joints], self.local[:, joints]
         step = rotvecs(np.swapaxes(start, -1, -2) @ end)
-        self.local[:, joints] = start @ matrices(step * self.curve(weight)[:, None, None])
+        self.local[:, joints] = start @ matrices(step * weight[:, None, None])
 
     def reach_arm(
         self, side: str, wrist: np.ndarray, elbow: np.ndarray, lift: Curve = 0.05,

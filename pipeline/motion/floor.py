@@ -1,7 +1,7 @@
-"""Near and on the ground: crouching, picking up, kneeling and sitting.
+"""Near and on the ground: squatting, crouching, picking up and kneeling.
 
-Seat, knee and instep thickness are estimated from bone lengths (measured on the free body
-model's mesh), so that buttocks, knees and feet touch the same ground for most bodies.
+Knee and instep thickness are estimated from bone lengths (measured on the free body model's
+mesh), so that knees and feet touch the same ground for most bodies.
 """
 
 from __future__ import annotations
@@ -9,15 +9,14 @@ from __future__ import annotations
 import numpy as np
 
 from .figure import SIDES, Figure
-from .gestures import chest_direction, forearm_direction
 from .hands import set_hand
-from .kinematics import JOINT, transform, turn
+from .ik import unit
+from .kinematics import JOINT, turn
 from .manner import hang_arm, pose_head, pose_trunk, rest_hand, sample_phase
 from .signals import drift, hold
 from .stance import Footing, sample_footing, stand
 
 # Height above the ground of joints that rest on it, in leg lengths.
-SEAT_HEIGHT = 0.156  # pelvis joint of a sitting body
 KNEE_HEIGHT = 0.072  # knee joint of someone sitting on the heels
 UPRIGHT_KNEE_HEIGHT = 0.061  # knee joint under an upright thigh
 INSTEP_HEIGHT = 0.06  # ankle joint of a foot lying on its instep
@@ -75,8 +74,8 @@ def lean_on_knees(figure: Figure, rng: np.random.Generator, inward: float = 0.12
             side, figure.position(f"{side}_knee") + offset, np.array([0.9, -0.5, -0.2])
         )
         figure.aim_hand(
-            side, forearm_direction(figure, side) + chest_direction(figure, 0.0, -0.6, 0.2),
-            chest_direction(figure, -0.5 * sign, -0.8, -0.2),
+            side, figure.forearm_direction(side) + figure.chest_direction(0.0, -0.6, 0.2),
+            figure.chest_direction(-0.5 * sign, -0.8, -0.2),
         )  # fmt: skip
         set_hand(
             figure, side, "relaxed", "grip", rng.uniform(0, 0.4), drift(rng, figure.t, 0.03, 3)
@@ -139,12 +138,18 @@ def kneel(figure: Figure, rng: np.random.Generator) -> None:
 def rest_on_thigh(figure: Figure, rng: np.random.Generator, side: str, along: float) -> None:
     """A hand lying on the thigh, `along` of the way from hip to knee."""
     hip, knee = figure.position(f"{side}_hip"), figure.position(f"{side}_knee")
-    up = transform(figure.rotation(f"{side}_hip"), figure.points(0.0, 0.0, 1.0))
-    thigh = (knee - hip) / np.linalg.norm(knee - hip, axis=1, keepdims=True)
+    thigh = unit(knee - hip)
+    # The upper side of the thigh, whichever way the knee falls.
+    up = figure.points(0.0, 1.0, 0.0)
+    up = unit(up - thigh * np.sum(up * thigh, axis=1, keepdims=True))
+    # The wrist lies about a hand's length before the finger tips; towards the knee every thigh
+    # is about equally thin.
+    slim = np.clip(2 * along - 1.3, 0.0, 1.0)
+    thick = (1 - slim) * figure.flesh.thigh_m + slim * 0.10 * figure.leg_m
     place = (
         hip
         + along * (knee - hip)
-        + (0.175 - 0.03 * along) * figure.leg_m * up
+        + (thick + (0.045 - 0.03 * along) * figure.leg_m) * up
         - 0.16 * figure.arm_m * thigh
     )
     figure.reach_arm(side, place, np.array([0.9, -0.3, -0.5]), forward=0.1)
@@ -175,87 +180,3 @@ def kneel_sit(figure: Figure, rng: np.random.Generator) -> None:
     for side in SIDES:
         rest_on_thigh(figure, rng, side, rng.uniform(0.62, 0.75))
     pose_head(figure, rng, 0.03, look_deg=18.0)
-
-
-def _sit(figure: Figure, rng: np.random.Generator, pitch: float) -> None:
-    """Pelvis on the ground, tilted; facing ahead."""
-    sway = drift(rng, figure.t, 0.003, 5.0)
-    figure.pelvis[:] = figure.points(sway, SEAT_HEIGHT * figure.leg_m, 0.0)
-    figure.set_pelvis(pitch + drift(rng, figure.t, 0.008, 6.0), 0.0, 0.0)
-
-
-def sit_cross_legged(figure: Figure, rng: np.random.Generator) -> None:
-    """Sitting on the ground with crossed shins, hands on the knees or in the lap."""
-    leg = figure.leg_m
-    _sit(figure, rng, rng.uniform(-0.15, 0.02))
-    for side, sign, ahead in (("left", 1.0, 0.42), ("right", -1.0, 0.30)):
-        ankle = figure.points(-sign * 0.05 * leg, 0.08 * leg, ahead * leg)
-        figure.reach_leg(side, ankle, figure.points(sign, rng.uniform(0.25, 0.4), 0.25))
-        figure.local[:, JOINT[f"{side}_ankle"]] = turn("x", np.full(len(figure.t), 0.35)) @ turn(
-            "z", np.full(len(figure.t), -sign * 0.3)
-        )
-    pose_trunk(figure, rng, rng.uniform(0.15, 0.45))
-    lap = rng.uniform() < 0.4
-    for side, sign in SIDES.items():
-        if lap:
-            wrist = figure.points(sign * 0.14 * leg, 0.30 * leg, 0.35 * leg)
-            figure.reach_arm(side, wrist, np.array([0.9, -0.3, -0.5]), forward=0.15)
-            figure.aim_hand(side, figure.points(-sign, -0.25, 0.5), figure.points(0, -0.4, -1.0))
-            set_hand(figure, side, "relaxed", "grip", rng.uniform(0.1, 0.6))
-        else:
-            rest_on_thigh(figure, rng, side, rng.uniform(0.85, 0.95))
-    pose_head(figure, rng, rng.uniform(-0.25, 0.0), look_deg=20.0)
-
-
-def sit_knees_up(figure: Figure, rng: np.random.Generator) -> None:
-    """Sitting on the ground with drawn-up knees, arms around or on them."""
-    leg = figure.leg_m
-    _sit(figure, rng, rng.uniform(-0.35, -0.2))
-    for side, sign in SIDES.items():
-        base = figure.points(
-            sign * rng.uniform(0.08, 0.11) * leg, 0.0, rng.uniform(0.57, 0.63) * leg
-        )
-        ankle, foot = figure.foot_ankle(base, sign * 0.12, 0.0)
-        figure.reach_leg(side, ankle, figure.points(sign * 0.06, 1.0, 0.4))
-        figure.set_foot(side, foot)
-    pose_trunk(figure, rng, rng.uniform(0.55, 0.75))
-    if rng.uniform() < 0.5:
-        lean_on_knees(figure, rng, 0.0)
-    else:
-        for side, sign, near in (("left", 1.0, 0.0), ("right", -1.0, 0.05)):
-            shin = 0.62 * figure.position(f"{side}_knee") + 0.38 * figure.position(f"{side}_ankle")
-            place = shin + figure.points(-sign * 0.01 * leg, near * leg, (0.25 + 0.5 * near) * leg)
-            figure.reach_arm(side, place, np.array([1.0, -0.5, -0.2]), forward=0.25)
-            figure.aim_hand(side, figure.points(-sign, -0.2, 0.15), figure.points(0, -0.2, -1))
-            set_hand(figure, side, "relaxed", "grip", rng.uniform(0.2, 0.7))
-    pose_head(figure, rng, -0.3, look_deg=20.0)
-
-
-def sit_lean_back(figure: Figure, rng: np.random.Generator) -> None:
-    """Sitting on the ground, legs stretched out, leaning on the hands behind."""
-    leg, reach = figure.leg_m, figure.arm_m
-    _sit(figure, rng, rng.uniform(-0.62, -0.5))
-    bent = rng.uniform() < 0.5
-    for side, sign in SIDES.items():
-        far = 0.60 if bent and side == "right" else rng.uniform(0.93, 0.96)
-        if far < 0.9:
-            base = figure.points(sign * 0.14 * leg, 0.0, far * leg)
-            ankle, foot = figure.foot_ankle(base, sign * 0.1, 0.0)
-        else:
-            ankle = figure.points(sign * rng.uniform(0.12, 0.2) * leg, 0.058 * leg, far * leg)
-            foot = turn("y", figure.curve(sign * 0.3)) @ turn("x", figure.curve(-1.15))
-        figure.reach_leg(side, ankle, figure.points(sign * 0.1, 1.0, 0.2))
-        figure.set_foot(side, foot)
-    pose_trunk(figure, rng, rng.uniform(0.05, 0.2))
-    for side, sign in SIDES.items():
-        # Almost straight arms: the hands are as far behind as their length and height allow.
-        figure.set_collar(side, 0.12, -0.15)
-        shoulder = figure.position(f"{side}_shoulder")[0]
-        height, aside = 0.13 * reach, rng.uniform(0.1, 0.25) * reach
-        level = (rng.uniform(0.94, 0.97) * reach) ** 2 - (shoulder[1] - height) ** 2 - aside**2
-        behind = np.sqrt(max(level, (0.25 * reach) ** 2))
-        wrist = figure.points(shoulder[0] + sign * aside, height, shoulder[2] - behind)
-        figure.reach_arm(side, wrist, np.array([0.3, 0.0, -1.0]), lift=0.12, forward=-0.15)
-        figure.aim_hand(side, figure.points(sign * 0.5, -0.05, -0.9), figure.points(0, -1.0, 0))
-        set_hand(figure, side, "flat", "open", rng.uniform(0.2, 0.8))
-    pose_head(figure, rng, 0.15, look_deg=22.0)

@@ -10,14 +10,13 @@ import numpy as np
 
 from .figure import Curve, Figure
 from .hands import set_hand
-from .ik import unit
 from .kinematics import transform
 from .manner import hang_arm, pose_head, pose_trunk, sample_phase
 from .signals import drift, glances, hold
 from .stance import contrapposto, sample_footing, stand
 
 
-def _upright(
+def upright(
     figure: Figure, rng: np.random.Generator, flex: Curve = 0.0, twist: Curve = 0.0
 ) -> None:
     """Casual standing legs and trunk."""
@@ -25,24 +24,9 @@ def _upright(
     pose_trunk(figure, rng, flex, contrapposto(weight), twist)
 
 
-def forearm_direction(figure: Figure, side: str) -> np.ndarray:
-    """World direction (T, 3) of a forearm, elbow to wrist."""
-    return unit(figure.position(f"{side}_wrist") - figure.position(f"{side}_elbow"))
-
-
-def chest_direction(figure: Figure, x: Curve, y: Curve, z: Curve) -> np.ndarray:
-    """A direction given in chest axes as a world direction (T, 3)."""
-    return transform(figure.rotation("spine3"), figure.points(x, y, z))
-
-
-def _head_size(figure: Figure) -> float:
-    """Head joint to eye, metres: 0.12 for an adult; children have larger heads for their arms."""
-    return figure.length("right_eye")
-
-
 def idle(figure: Figure, rng: np.random.Generator) -> None:
     """Waiting: weight on one leg, then the other."""
-    _upright(figure, rng)
+    upright(figure, rng)
     for side in ("left", "right"):
         hang_arm(figure, rng, side)
     pose_head(figure, rng, look_deg=20.0)
@@ -52,7 +36,7 @@ def look_around(figure: Figure, rng: np.random.Generator) -> None:
     """Searching: large head turns that the trunk follows, sometimes a hand above the eyes."""
     search = glances(rng, figure.t, np.radians(58), (0.5, 1.6))
     tilt = glances(rng, figure.t, np.radians(14), (0.8, 2.0))
-    _upright(figure, rng, twist=0.45 * search)
+    upright(figure, rng, twist=0.45 * search)
     for side in ("left", "right"):
         hang_arm(figure, rng, side)
     pose_head(figure, rng, tilt - 0.04, 0.75 * search, look_deg=4.0)
@@ -62,7 +46,7 @@ def look_around(figure: Figure, rng: np.random.Generator) -> None:
 
 def shade_eyes(figure: Figure, rng: np.random.Generator, side: str) -> None:
     """Raise one flat hand to the brow."""
-    s, size = (1.0 if side == "left" else -1.0), _head_size(figure)
+    s, size = (1.0 if side == "left" else -1.0), figure.head_m
     brow = figure.points(s * 0.85 * size, 1.02 * size, 1.12 * size)
     hand = figure.points(s * 1.25 * size, -0.15 * size, 0.35 * size)
     wrist = figure.position("head") + transform(figure.rotation("head"), brow + hand)
@@ -81,15 +65,15 @@ def wave_arm(figure: Figure, rng: np.random.Generator, side: str, low: bool = Fa
     toward = figure.points(0.25 + np.sin(swing), np.cos(swing), rng.uniform(0.1, 0.35))
     bend = rng.uniform(1.5, 1.9) - 0.6 * max(height, 0.0)
     figure.aim_arm(side, arm, toward, bend + 0.06 * beat)
-    ahead = chest_direction(figure, 0.0, 0.1, 1.0)
-    figure.aim_hand(side, forearm_direction(figure, side), ahead)
+    ahead = figure.chest_direction(0.0, 0.1, 1.0)
+    figure.aim_hand(side, figure.forearm_direction(side), ahead)
     figure.bend_wrist(side, -0.08, rng.uniform(0.1, 0.2) * beat)
     set_hand(figure, side, "open", "flat", rng.uniform(0, 0.8), drift(rng, figure.t, 0.03, 1.5))
 
 
 def wave(figure: Figure, rng: np.random.Generator) -> None:
     """Standing and waving to someone."""
-    _upright(figure, rng)
+    upright(figure, rng)
     hang_arm(figure, rng, "left")
     wave_arm(figure, rng, "right")
     pose_head(figure, rng, -0.04, rng.normal(0, 0.1), look_deg=8.0, talking=rng.uniform() < 0.5)
@@ -98,7 +82,7 @@ def wave(figure: Figure, rng: np.random.Generator) -> None:
 def point(figure: Figure, rng: np.random.Generator) -> None:
     """Pointing at something with a stretched arm, lowering it now and then."""
     azimuth, height = rng.uniform(-0.3, 1.25), rng.uniform(-0.25, 0.4)
-    _upright(figure, rng, twist=-0.22 * azimuth)
+    upright(figure, rng, twist=-0.22 * azimuth)
     hang_arm(figure, rng, "left")
     hang_arm(figure, rng, "right")
     before = figure.local.copy()
@@ -120,7 +104,7 @@ def point(figure: Figure, rng: np.random.Generator) -> None:
 
 def talk(figure: Figure, rng: np.random.Generator) -> None:
     """Explaining something with both hands in front of the body."""
-    _upright(figure, rng)
+    upright(figure, rng)
     reach = figure.arm_m
     for side, sign in (("left", 1.0), ("right", -1.0)):
         beat = drift(rng, figure.t, 1.0, rng.uniform(1.1, 1.6)) * rng.uniform(0.5, 1.0)
@@ -130,10 +114,10 @@ def talk(figure: Figure, rng: np.random.Generator) -> None:
         wrist = figure.from_torso(sign * wide * reach, height * reach, depth * reach)
         figure.reach_arm(side, wrist, np.array([0.55, -0.75, -0.5]), forward=0.1)
         open_up = rng.uniform(-0.2, 0.6) + 0.3 * drift(rng, figure.t, 1.0, 1.9)
-        palm = chest_direction(figure, -sign * 0.8, open_up, 0.1)
+        palm = figure.chest_direction(-sign * 0.8, open_up, 0.1)
         figure.aim_hand(
             side,
-            forearm_direction(figure, side) + chest_direction(figure, -0.2 * sign, 0.1, 0.2),
+            figure.forearm_direction(side) + figure.chest_direction(-0.2 * sign, 0.1, 0.2),
             palm,
         )
         set_hand(
@@ -148,18 +132,19 @@ def hands_on_hips(figure: Figure, rng: np.random.Generator) -> None:
     weight = stand(figure, rng, sample_footing(rng, (0.13, 0.19)))
     pose_trunk(figure, rng, -0.03, contrapposto(weight))
     fist = rng.uniform() < 0.6
+    side_m = (figure.flesh.waist_m + figure.flesh.hip_m) / 2  # where the waist widens to the hips
     height, ahead = rng.uniform(0.10, 0.16), rng.uniform(0.0, 0.03)
     for side, sign in (("left", 1.0), ("right", -1.0)):
         place = figure.points(
-            sign * (figure.hip_half_m + 0.195 * figure.leg_m), height * figure.leg_m,
+            sign * (side_m + 0.145 * figure.leg_m), height * figure.leg_m,
             ahead * figure.leg_m,
         )  # fmt: skip
         wrist = figure.pelvis + transform(figure.local[:, 0], place)
         figure.reach_arm(side, wrist, np.array([0.9, 0.1, -0.5]), lift=0.06, forward=0.0)
         figure.aim_hand(
             side,
-            chest_direction(figure, -sign * 0.5, -0.5, 0.65),
-            chest_direction(figure, -sign * 0.6, -0.6, -0.5),
+            figure.chest_direction(-sign * 0.5, -0.5, 0.65),
+            figure.chest_direction(-sign * 0.6, -0.6, -0.5),
         )
         set_hand(figure, side, "fist" if fist else "grip", "relaxed", rng.uniform(0.05, 0.3))
     pose_head(figure, rng, look_deg=18.0)
@@ -167,33 +152,33 @@ def hands_on_hips(figure: Figure, rng: np.random.Generator) -> None:
 
 def arms_crossed(figure: Figure, rng: np.random.Generator) -> None:
     """Forearms crossed in front of the lower chest."""
-    _upright(figure, rng, flex=0.03)
+    upright(figure, rng, flex=0.03)
     reach, height = figure.arm_m, rng.uniform(-0.48, -0.40)
     for side, sign, above, depth in (("right", -1.0, 0.06, 0.66), ("left", 1.0, -0.05, 0.49)):
         wrist = figure.from_torso(-sign * 0.16 * reach, (height + above) * reach, depth * reach)
         figure.reach_arm(side, wrist, np.array([0.8, -0.7, -0.1]), lift=0.05, forward=0.3)
-        fingers = chest_direction(figure, -sign, 0.25 if side == "right" else -0.1, 0.0)
-        figure.aim_hand(side, fingers, chest_direction(figure, 0.0, -0.25, -1.0))
+        fingers = figure.chest_direction(-sign, 0.25 if side == "right" else -0.1, 0.0)
+        figure.aim_hand(side, fingers, figure.chest_direction(0.0, -0.25, -1.0))
         set_hand(figure, side, "relaxed", "grip", rng.uniform(0.1, 0.6))
     pose_head(figure, rng, 0.02, look_deg=15.0)
 
 
 def hands_clasped(figure: Figure, rng: np.random.Generator) -> None:
     """Hands held together in front of the lap."""
-    _upright(figure, rng, flex=0.02)
+    upright(figure, rng, flex=0.02)
     reach, height = figure.arm_m, rng.uniform(-0.95, -0.82)
     for side, sign, depth in (("right", -1.0, 0.66), ("left", 1.0, 0.56)):
         wrist = figure.from_torso(sign * 0.17 * reach, height * reach, depth * reach)
         figure.reach_arm(side, wrist, np.array([0.9, -0.3, -0.5]), forward=0.12)
-        fingers = chest_direction(figure, -sign * 0.85, -0.75, 0.12)
-        figure.aim_hand(side, fingers, chest_direction(figure, -sign * 0.2, 0.25, -1.0))
+        fingers = figure.chest_direction(-sign * 0.85, -0.75, 0.12)
+        figure.aim_hand(side, fingers, figure.chest_direction(-sign * 0.2, 0.25, -1.0))
         set_hand(figure, side, "relaxed", "grip", rng.uniform(0.2, 0.6))
     pose_head(figure, rng, 0.03, look_deg=14.0)
 
 
 def phone_arm(figure: Figure, rng: np.random.Generator, side: str) -> None:
     """One hand beside the ear, as if holding a telephone."""
-    sign, size = (1.0 if side == "left" else -1.0), _head_size(figure)
+    sign, size = (1.0 if side == "left" else -1.0), figure.head_m
     turn_head = figure.rotation("head")
     place = figure.points(sign * 1.34 * size, -0.42 * size, 0.42 * size)
     wrist = figure.position("head") + transform(turn_head, place)
@@ -205,7 +190,7 @@ def phone_arm(figure: Figure, rng: np.random.Generator, side: str) -> None:
 
 def phone(figure: Figure, rng: np.random.Generator) -> None:
     """Standing with a telephone at the ear, talking."""
-    _upright(figure, rng)
+    upright(figure, rng)
     hang_arm(figure, rng, "left")
     pose_head(figure, rng, 0.05, look_deg=12.0, talking=True)
     phone_arm(figure, rng, "right")
@@ -213,7 +198,7 @@ def phone(figure: Figure, rng: np.random.Generator) -> None:
 
 def check_watch(figure: Figure, rng: np.random.Generator) -> None:
     """Lifting the left forearm and looking at the wrist, then waiting again."""
-    _upright(figure, rng, flex=0.03)
+    upright(figure, rng, flex=0.03)
     for side in ("left", "right"):
         hang_arm(figure, rng, side)
     before, reach = figure.local.copy(), figure.arm_m
@@ -222,7 +207,7 @@ def check_watch(figure: Figure, rng: np.random.Generator) -> None:
     )
     figure.reach_arm("left", wrist, np.array([0.9, -0.45, 0.1]), forward=0.2)
     figure.aim_hand(
-        "left", forearm_direction(figure, "left"), chest_direction(figure, 0.0, -0.8, -0.55)
+        "left", figure.forearm_direction("left"), figure.chest_direction(0.0, -0.8, -0.55)
     )
     set_hand(figure, "left", "relaxed", "fist", rng.uniform(0.2, 0.6))
     phase = sample_phase(rng, figure.t, rng.uniform(3.6, 5.2))
@@ -233,14 +218,14 @@ def check_watch(figure: Figure, rng: np.random.Generator) -> None:
 
 def clap(figure: Figure, rng: np.random.Generator) -> None:
     """Applauding in front of the chest."""
-    _upright(figure, rng)
+    upright(figure, rng)
     reach, height = figure.arm_m, rng.uniform(-0.42, -0.25)
     apart = 0.5 + 0.5 * np.sin(2 * np.pi * (figure.t * rng.uniform(1.7, 2.3) + rng.uniform()))
     for side, sign in (("left", 1.0), ("right", -1.0)):
         wide = 0.10 + 0.20 * apart
         wrist = figure.from_torso(sign * wide * reach, height * reach, 0.62 * reach)
         figure.reach_arm(side, wrist, np.array([0.75, -0.7, -0.1]), forward=0.15)
-        fingers = chest_direction(figure, 0.0, 0.75, 0.6)
-        figure.aim_hand(side, fingers, chest_direction(figure, -sign, 0.0, 0.0))
+        fingers = figure.chest_direction(0.0, 0.75, 0.6)
+        figure.aim_hand(side, fingers, figure.chest_direction(-sign, 0.0, 0.0))
         set_hand(figure, side, "flat", "relaxed", rng.uniform(0.0, 0.2))
     pose_head(figure, rng, look_deg=9.0, talking=rng.uniform() < 0.3)

@@ -1,4 +1,4 @@
-"""Hand shapes (relaxed, open, flat, fist, point, pinch, grip) and blending between them.
+"""Hand shapes (relaxed, open, flat, fist, point, two, pinch, grip) and blending between them.
 
 A shape is a curl for each finger joint; the fingers bend towards the palm about the SMPL-X
 hand's z axis, mirrored for the right hand.
@@ -35,6 +35,10 @@ _SHAPES: dict[str, tuple[tuple, float, tuple]] = {
     "point": (
         ((0.05, 0.08, 0.05), (1.20, 1.45, 0.80), (1.30, 1.50, 0.85), (1.30, 1.45, 0.85)),
         0.0, ((0.3, 0.40, -0.2), (0.0, 0.45, 0.0), (0.0, 0.6, 0.0)),
+    ),
+    "two": (
+        ((0.04, 0.06, 0.04), (0.04, 0.06, 0.04), (1.25, 1.45, 0.85), (1.30, 1.45, 0.85)),
+        0.14, ((0.3, 0.50, -0.2), (0.0, 0.5, 0.0), (0.0, 0.7, 0.0)),
     ),
     "grip": (
         ((0.65, 0.75, 0.40), (0.72, 0.80, 0.42), (0.80, 0.82, 0.45), (0.85, 0.85, 0.45)),

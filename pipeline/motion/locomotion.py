@@ -38,6 +38,8 @@ class Gait:
     extension: float = 0.993  # most stretched stance leg
     trail: float = 0.025  # footprints behind the pelvis at midstance
     lean: float = 0.04
+    stoop: float = 0.0  # rounded back
+    on_toes: float = 0.0  # heels never lower than this, radians
     arm_swing: float = 0.42
     arm_back: float = 0.0  # mean upper arm behind the vertical
     arm_bend: float = 0.15
@@ -115,10 +117,13 @@ def _footfall(figure: Figure, gait: Gait, path: _Path, side: str, cycle: np.ndar
         (0.0, 0.16 * d, 0.46 * d, d + 0.18 * (1 - d), d + 0.92 * (1 - d)),
         np.array([-gait.strike, 0.0, 0.0, gait.push, -gait.strike * 1.1]),
     )
+    pitch = pitch + gait.on_toes
+    # Toes hang in the swing; who lands on them has them level again in time.
+    landing_toes = ease((swing - 0.55) / 0.4) if gait.on_toes else 0.0
+    toe_flat = 1 - ease(swing / 0.85) * (1 - landing_toes)
     return _Foot(
-        base, yaw_here + go * (yaw_there - yaw_here), pitch,
-        1 - ease(swing / 0.85), 0.12 * np.sin(np.pi * swing) ** 2, part < gait.duty,
-        swing > 0.5,
+        base, yaw_here + go * (yaw_there - yaw_here), pitch, toe_flat,
+        0.12 * np.sin(np.pi * swing) ** 2, part < gait.duty, swing > 0.5,
     )  # fmt: skip
 
 
@@ -172,12 +177,13 @@ def travel(
         figure.plant_foot(side, foot.base, foot.yaw, foot.pitch, foot.toe_flat, foot.soft)
 
     pose_trunk(
-        figure, rng, flex=gait.lean + 0.02, side=0.9 * list_left,
+        figure, rng, flex=gait.lean + gait.stoop + 0.02, side=0.9 * list_left,
         twist=(1.0 + 1.2 * gait.arm_swing) * twist,
     )  # fmt: skip
     _swing_arms(figure, rng, gait, legs)
     lead = np.clip(0.35 * gait.turn_rate, -0.4, 0.4) + 0.12 * np.sign(gait.sideways)
-    pose_head(figure, rng, -1.4 * gait.lean, lead - 0.8 * gait.arm_swing * twist, look_deg)
+    level = -1.4 * gait.lean - 0.7 * gait.stoop
+    pose_head(figure, rng, level, lead - 0.8 * gait.arm_swing * twist, look_deg)
     return legs
 
 
@@ -269,22 +275,6 @@ def jog(figure: Figure, rng: np.random.Generator) -> None:
         hand="grip",
     )  # fmt: skip
     travel(figure, rng, gait, look_deg=7.0)
-
-
-def walk_waving(figure: Figure, rng: np.random.Generator) -> None:
-    """Walking while greeting someone with a raised hand."""
-    from .gestures import wave_arm
-
-    travel(figure, rng, walking_gait(figure, rng, rng.uniform(0.08, 0.18)))
-    wave_arm(figure, rng, "right", low=True)
-
-
-def walk_phone(figure: Figure, rng: np.random.Generator) -> None:
-    """Strolling with a telephone at the ear."""
-    from .gestures import phone_arm
-
-    travel(figure, rng, walking_gait(figure, rng, rng.uniform(0.06, 0.14)))
-    phone_arm(figure, rng, "right")
 
 
 def march_in_place(figure: Figure, rng: np.random.Generator) -> None:

@@ -33,7 +33,7 @@ def pose_trunk(
 
 def pose_head(
     figure: Figure, rng: np.random.Generator, pitch: Curve = 0.0, yaw: Curve = 0.0,
-    look_deg: float = 14.0, talking: bool = False,
+    look_deg: float = 14.0, talking: bool = False, roll: Curve = 0.0,
 ) -> None:  # fmt: skip
     """Head with glances of up to about `look_deg`, eyes that lead them, blink-free jaw."""
     look = glances(rng, figure.t, np.radians(look_deg), (0.8, 2.6))
@@ -42,7 +42,7 @@ def pose_head(
     figure.set_head(
         figure.curve(pitch) + nod + rng.normal(0.02, 0.04) + drift(rng, figure.t, 0.01, 3.0),
         figure.curve(yaw) + look,
-        rng.normal(0, 0.03) + drift(rng, figure.t, 0.015, 5.0),
+        figure.curve(roll) + rng.normal(0, 0.03) + drift(rng, figure.t, 0.015, 5.0),
     )
     figure.set_eyes(eyes, 0.04 + 0.4 * nod)
     opening = 0.02 + 0.01 * (1 + np.sin(figure.t))

@@ -146,11 +146,17 @@ def _charts(rows: list[dict]) -> str:
             histogram("distance", column("distance_m"), " m"),
             histogram("age", column("age_years"), " y"),
             histogram("stature", column("stature_m"), " m"),
+            histogram("body mass index", column("bmi"), " kg/m²"),
             histogram("facing", [(y + 180) % 360 - 180 for y in column("yaw_deg")], "°"),
             categories("actions", column("action")),
             categories("clothes", column("garments")),
             categories("light", [r["hdri"] for r in images]),
             categories("sex", column("sex")),
+            categories("body model", column("gender")),
+            *(histogram(f"shape coefficient {i}", column(f"beta_{i}")) for i in range(3)),
+            histogram("foot float", column("foot_float_mm"), " mm"),
+            histogram("foot sink", column("foot_sink_mm"), " mm"),
+            histogram("self-penetration", column("self_penetration_mm"), " mm"),
         ]
     )
 
@@ -193,7 +199,11 @@ def _rejections(description: dict) -> str:
     scenes = _table(description["rejected"], ("scene", "stage", "reason"))
     columns = ("subject", "motion", "outfit", "stage", "reason")
     candidates = _table(description["cast_failures"], columns)
-    return f"{scenes}<p>Cast candidates who were replaced by an understudy:</p>{candidates}"
+    refused = _table(description["motions_refused"], ("motion", "reason"))
+    return (
+        f"{scenes}<p>Cast candidates who were replaced by an understudy:</p>{candidates}"
+        f"<p>Motion files that could not be used:</p>{refused}"
+    )
 
 
 def _table(rows: list[dict], columns: tuple[str, ...]) -> str:

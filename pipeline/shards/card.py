@@ -20,10 +20,16 @@ KNOWN_LIMITS = """\
   meant to stand for any group."""
 
 
-def asset_rows(config: Config, hdris: list[str]) -> list[dict]:
-    """Licence facts of every asset in the images, and of the tools that made them."""
+def asset_rows(config: Config, hdris: list[str], motions: list[str]) -> list[dict]:
+    """Licence facts of every asset in the images, and of the tools that made them.
+
+    motions: where the motions came from (`motion_source` in the index).
+    """
     wanted = [("hdri", name) for name in hdris]
     wanted += [("body", config.body.source)]
+    if config.body.source == "smplx" and config.cast.children_share > 0:
+        wanted += [("body", "smplx_kid")]
+    wanted += [("motion", name) for name in motions]
     wanted += [("diffusion", model) for model in _models(config)]
     wanted += [("software", name) for name in sorted(assets.manifest("software"))]
     return [_asset_row(kind, name) for kind, name in wanted]
@@ -124,8 +130,7 @@ Tools that made the data; they are not part of it:
 |---|---|---|---|
 {_licence_table(description, software=True)}
 
-The `smplx` package that evaluated the bodies is licensed for non-commercial scientific research
-only; whoever may not use it can evaluate the same parameters with `pipeline/body/lbs.py`. Blender
+{_evaluator(description)} Blender
 (`bpy`) is GPL software; its licence covers the program, not the pictures made with it.
 
 ## Known limits
@@ -136,6 +141,16 @@ only; whoever may not use it can evaluate the same parameters with `pipeline/bod
 
 {_rejections(description)}
 """
+
+
+def _evaluator(description: dict) -> str:
+    if description["config"]["body"]["evaluator"] == "numpy":
+        return "Bodies were evaluated by `pipeline/body/lbs.py`; the `smplx` package was not used."
+    return (
+        "The `smplx` package that evaluated the bodies is licensed for non-commercial scientific\n"
+        "research only; whoever may not use it sets `body.evaluator` to `numpy` and makes the\n"
+        "same data with `pipeline/body/lbs.py`."
+    )
 
 
 def _distribution(rows: list[dict]) -> str:

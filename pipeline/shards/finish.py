@@ -9,7 +9,7 @@ import os
 import shutil
 from collections.abc import Sequence
 
-from pipeline.compose.audition import cast_failures
+from pipeline.compose.audition import cast_failures, motions_refused
 from pipeline.errors import GenbError
 from pipeline.shards.card import asset_rows, croissant, dataset_card
 from pipeline.shards.index import index_rows, write_index
@@ -112,7 +112,11 @@ def _describe(plan: Plan, scenes: int, records: list[dict], rows: list[dict]) ->
         "config": _config(plan),
         "stage_keys": {stage: plan.key(stage) for stage in STAGES},
         "software": {package: _version(package) for package in _PACKAGES},
-        "assets": asset_rows(plan.config, sorted({row["hdri"] for row in rows})),
+        "assets": asset_rows(
+            plan.config,
+            sorted({row["hdri"] for row in rows}),
+            sorted({row["motion_source"] for row in rows}),
+        ),
         "counts": {
             "scenes": scenes,
             "rejected": len(rejected),
@@ -123,6 +127,7 @@ def _describe(plan: Plan, scenes: int, records: list[dict], rows: list[dict]) ->
         "shards": [{name: record[name] for name in fields} for record in records],
         "rejected": rejected,
         "cast_failures": cast_failures(plan, range(scenes)),
+        "motions_refused": motions_refused(plan),
         "fingerprint": _fingerprint(plan, scenes),
     }
 

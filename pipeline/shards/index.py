@@ -7,7 +7,9 @@ from pipeline.shards.read import read_samples
 from pipeline.storage import write_bytes
 
 _PERSON = (
-    *("person", "subject", "gender", "sex", "age_years", "stature_m", "motion", "action"),
+    *("person", "subject", "gender", "sex", "age_years", "stature_m", "mass_kg", "bmi"),
+    *("motion", "motion_source", "action", "airborne", "looks_at_camera"),
+    *("foot_float_mm", "foot_sink_mm", "self_penetration_mm"),
     *("garments", "hair", "skin_tone", "distance_m", "yaw_deg", "occlusion", "truncation"),
     *("mask_area_px", "visible_joints", "drift_mean_px", "drift_p90_px", "boundary_ratio"),
 )
@@ -37,6 +39,7 @@ def _row(shard: str, facts: dict, person: dict) -> dict:
             f"box_{n}": v
             for n, v in zip(("x0", "y0", "x1", "y1"), person["box_modal"], strict=True)
         },
+        **{f"beta_{i}": value for i, value in enumerate(person["betas"])},
         "people_count": facts["people_count"],
         **{name: facts["camera"][name] for name in _CAMERA},
         "eye_height_m": facts["camera"]["eye_m"][2],

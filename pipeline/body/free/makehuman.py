@@ -158,7 +158,8 @@ def phenotype_weights(phenotypes: dict[str, np.ndarray], blend_mask: np.ndarray)
     """Blend-shape weights (B, K) float32: for each shape, the product of its names' weights.
 
     Along each axis, a value lies between two neighbouring anchors and shares its weight linearly.
-    The three ancestry values are normalised to sum to one.
+    Body weight may exceed 1: the line from average to heaviest goes on, as MakeHuman's own scale
+    ends at a body mass index of about 30. The three ancestry values are normalised to sum to one.
     """
     count = len(next(iter(phenotypes.values())))
 
@@ -168,7 +169,8 @@ def phenotype_weights(phenotypes: dict[str, np.ndarray], blend_mask: np.ndarray)
     ancestry = np.stack([values(name) for name in PHENOTYPES["race"]], axis=1)
     columns = [ancestry / ancestry.sum(axis=1, keepdims=True)]
     for axis, names in list(PHENOTYPES.items())[1:]:
-        columns.append(_share_between(values(axis), np.linspace(0, 1, len(names))))
+        highest = np.inf if axis == "weight" else 1.0
+        columns.append(_share_between(values(axis), np.linspace(0, 1, len(names)), highest))
     name_weights = np.concatenate(columns, axis=1)
     weights = np.ones((count, len(blend_mask)))
     for column in range(name_weights.shape[1]):
@@ -176,8 +178,8 @@ def phenotype_weights(phenotypes: dict[str, np.ndarray], blend_mask: np.ndarray)
     return weights.astype(np.float32)
 
 
-def _share_between(value: np.ndarray, anchors: np.ndarray) -> np.ndarray:
-    value = np.clip(value, anchors[0], anchors[-1])
+def _share_between(value: np.ndarray, anchors: np.ndarray, highest: float) -> np.ndarray:
+    value = np.clip(value, anchors[0], highest)
     left = np.clip(np.searchsorted(anchors, value, side="right") - 1, 0, len(anchors) - 2)
     fraction = (value - anchors[left]) / (anchors[left + 1] - anchors[left])
     rows = np.arange(len(value))

@@ -13,27 +13,17 @@ from pipeline.body.free.makehuman import SKIN_VERTEX_COUNT, MakeHuman
 from pipeline.body.free.mesh import Surface
 from pipeline.body.free.skeleton import skin_to_tpose, solve_tpose
 from pipeline.body.modelfile import SHAPE_DIM
+from pipeline.body.statures import (
+    ADULT_AGE_YEARS,
+    ADULT_STATURE_M,
+    SEXES,
+    STATURE_LIMIT_SD,
+    child_stature_m,
+)
 
 AGE_MAP = ((0.0, 1.0), (1 / 3, 10.0), (0.6, 18.0), (2 / 3, 25.0), (1.0, 90.0))
 """MakeHuman age value -> years. Anchors 1, 10, 25 and 90 are MakeHuman's own named shapes; the one
 at 18 says that a body is nearly grown then, which a straight line from 10 to 25 would deny."""
-
-ADULT_STATURE_M = {"male": (1.765, 0.070), "female": (1.635, 0.065)}
-"""Mean and standard deviation, metres, of adults (pooled modern populations)."""
-
-GROWTH_M = {
-    "years": (1, 2, 4, 6, 8, 10, 12, 14, 16, 18),
-    "male": (0.760, 0.870, 1.020, 1.155, 1.275, 1.385, 1.490, 1.635, 1.735, 1.765),
-    "female": (0.745, 0.860, 1.010, 1.150, 1.270, 1.385, 1.515, 1.600, 1.625, 1.635),
-}
-"""Median stature by age (rounded from public growth charts)."""
-
-CHILD_STATURE_CV = 0.045
-"""Children's stature spread, as a share of the median."""
-
-ADULT_AGE = 18.0
-TISSUE_DENSITY = 1010.0
-"""Whole-body density in kg per cubic metre: body mass is the volume times this."""
 
 # Spread of the local sliders by region; regions not named are parts of the face.
 _LOCAL_SPREAD = {
@@ -51,6 +41,9 @@ _LOCAL_SPREAD = {
     "feet": 0.15,
 }
 _FACE_SPREAD = 0.22
+# Women, men: median, logarithmic spread and end of the weight slider. They give BMIs of about
+# 25 +- 4; beyond the ends flesh folds in ways that the artists' shapes were not made for.
+_ADULT_WEIGHT = ((0.85, 0.60), (0.42, 0.40), (1.75, 1.35))
 _ASYMMETRY = 0.15
 _LOCAL_FULL_STATURE_M = 1.7  # local sliders are offsets in metres of a grown body: less for less
 
@@ -113,7 +106,7 @@ def sample_population(
     count = adults + children
     child = np.arange(count) < children
     child_years = rng.uniform(3.0, 17.0, count)
-    adult_years = ADULT_AGE + rng.beta(1.6, 2.4, count) * (85.0 - ADULT_AGE)
+    adult_years = ADULT_AGE_YEARS + rng.beta(1.6, 2.4, count) * (85.0 - ADULT_AGE_YEARS)
     years = np.where(child, child_years, adult_years)
     young = years < 13.0
     female = rng.random(count) < 0.5
@@ -125,7 +118,7 @@ def sample_population(
         "gender": np.where(female, 1 - blur, blur),
         "age": np.interp(years, map_years, map_value),
         "muscle": rng.normal(0.5, 0.17, count).clip(0, 1),
-        "weight": (rng.normal(0.62, 0.22, count) + 0.08 * female).clip(0, 1),
+        "weight": _body_weight(rng.normal(0, 1, count), female, child),
         "proportions": rng.normal(0.6, 0.2, count).clip(0, 1),
         "cupsize": np.where(young, 0.5, rng.normal(0.5, 0.2, count).clip(0, 1)),
         "firmness": np.where(young, 0.5, rng.normal(0.5, 0.2, count).clip(0, 1)),
@@ -134,17 +127,23 @@ def sample_population(
         "caucasian": ancestry[:, 2],
     }
     stature = np.empty(count)
-    deviate = rng.normal(0, 1, count).clip(-2.6, 2.6)
-    for name in ("male", "female"):
+    deviate = rng.normal(0, 1, count).clip(-STATURE_LIMIT_SD, STATURE_LIMIT_SD)
+    for name in SEXES:
         mean, sd = ADULT_STATURE_M[name]
         grown = mean + sd * deviate
-        growing = np.interp(years, GROWTH_M["years"], GROWTH_M[name])
-        growing = growing * (1 + CHILD_STATURE_CV * deviate)
+        growing = child_stature_m(name, years, deviate)
         mine = gender == name
         stature[mine] = np.where(child, growing, grown)[mine]
     size = (stature / _LOCAL_FULL_STATURE_M).clip(0, 1)
     local = _sample_local(rng, body, count) * size[:, None] ** 1.5
     return Population(phenotypes, local, gender, years.astype(np.float32), stature)
+
+
+def _body_weight(deviate: np.ndarray, female: np.ndarray, child: np.ndarray) -> np.ndarray:
+    """Weight slider (S,) of adults, skewed as body masses are, and of children, who stay lean."""
+    middle, spread, highest = (np.where(female, *pair) for pair in _ADULT_WEIGHT)
+    grown = (middle * np.exp(spread * deviate)).clip(0, highest)
+    return np.where(child, (0.62 + 0.08 * female + 0.22 * deviate).clip(0, 1), grown)
 
 
 def _sample_local(rng: np.random.Generator, body: MakeHuman, count: int) -> np.ndarray:
@@ -209,12 +208,3 @@ def learn_shape_space(vertices: np.ndarray, centre_on: np.ndarray) -> ShapeSpace
     top = mean[:, 1] > np.percentile(mean[:, 1], 95)
     sign = np.where(directions[top, 1].mean(axis=0) < 0, -1, 1)
     return ShapeSpace(mean, directions * sign.astype(np.float32))
-
-
-def body_mass_kg(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Mass (S,) of closed skin surfaces (S, V, 3), from the volume inside."""
-    mass = np.empty(len(vertices))
-    for k, points in enumerate(vertices.astype(np.float64)):
-        a, b, c = (points[faces[:, i]] for i in range(3))
-        mass[k] = np.einsum("fi,fi->", a, np.cross(b, c)) / 6 * TISSUE_DENSITY
-    return mass
