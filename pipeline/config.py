@@ -1,369 +1,67 @@
 """Configuration: TOML layers checked once by pydantic, then trusted.
 
-Defaults live in the models below and nowhere else; the files in `render_configs/` only say what
-differs. `[execution]` never changes a result and is left out of every stage key.
+The tables are in `pipeline.config_sections`; the files in `render_configs/` only say what differs
+from their defaults.
 """
 
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ValidationError, model_validator
 
+from pipeline.config_sections import (
+    AuditSection,
+    BodySection,
+    CameraRig,
+    CameraSection,
+    CastSection,
+    ControlNet,
+    DiffusionSection,
+    ExecutionSection,
+    GarmentSection,
+    LightSection,
+    LimitSection,
+    MotionSection,
+    MotionSource,
+    NoiseSection,
+    PlausibilitySection,
+    RenderSection,
+    SceneSection,
+    Section,
+    ShardSection,
+    Spread,
+)
 from pipeline.errors import GenbError
 
+__all__ = [
+    "AuditSection",
+    "BodySection",
+    "CONFIG_DIR",
+    "CameraRig",
+    "CameraSection",
+    "CastSection",
+    "Config",
+    "ControlNet",
+    "DiffusionSection",
+    "ExecutionSection",
+    "GarmentSection",
+    "LightSection",
+    "LimitSection",
+    "MotionSection",
+    "MotionSource",
+    "NoiseSection",
+    "PlausibilitySection",
+    "RenderSection",
+    "SceneSection",
+    "Section",
+    "ShardSection",
+    "Spread",
+    "find_config",
+    "load_config",
+]
+
 CONFIG_DIR = Path(__file__).resolve().parent.parent / "render_configs"
-
-
-def _ordered(pair: tuple) -> tuple:
-    if pair[0] > pair[1]:
-        raise ValueError(f"a range is [low, high], but {pair[0]} > {pair[1]}")
-    return pair
-
-
-Range = Annotated[tuple[float, float], AfterValidator(_ordered)]
-IntRange = Annotated[tuple[int, int], AfterValidator(_ordered)]
-Unit = Annotated[float, Field(ge=0, le=1)]
-
-
-class Section(BaseModel):
-    """A config table: immutable, and a typo in a key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SceneSection(Section):
-    """Who stands where, and for how many frames.
-
-    `placement` names the rule: `circle` spreads people over a round stage, `bedlam` places the
-    floor area swept by each clip on a square stage, `crowd` packs people before the camera and
-    steers how much they hide each other towards `occlusion`.
-    """
-
-    people: IntRange = (1, 4)
-    frames: Annotated[int, Field(ge=1, le=240)] = 1
-    frame_step: Annotated[int, Field(ge=1, le=60)] = 1
-    placement: Literal["circle", "bedlam", "crowd"] = "circle"
-    stage_radius_m: Annotated[float, Field(gt=0)] = 1.7
-    area_x_m: Range = (-1.0, 1.0)
-    area_y_m: Range = (-1.0, 1.0)
-    safety_m: Annotated[float, Field(gt=0)] = 10.0
-    footprint_radius_m: Annotated[float, Field(gt=0)] = 0.5
-    yaw_deg: Range = (0.0, 360.0)
-    facing_share: Unit = 0.65
-    occlusion: Range = (0.0, 0.9)
-    gap_m: Annotated[float, Field(ge=0)] = 0.06
-    max_penetration_mm: Annotated[float, Field(ge=0)] = 0.0
-    max_placement_tries: Annotated[int, Field(ge=1)] = 400
-
-    @model_validator(mode="after")
-    def _possible(self):
-        if self.people[0] < 1:
-            raise ValueError("people must be at least 1")
-        if not (self.occlusion[0] >= 0 and self.occlusion[1] <= 1):
-            raise ValueError("occlusion is a share: it must lie within 0 and 1")
-        return self
-
-    @property
-    def span(self) -> int:
-        """Clip frames from a scene's first to its last."""
-        return (self.frames - 1) * self.frame_step + 1
-
-
-class CastSection(Section):
-    """The pool of dressed, moving subjects that scenes draw from.
-
-    A subject is one body, one motion clip and one simulated outfit; simulating is the dear part, so
-    the same subject appears in many scenes at other moments, places and colours.
-    """
-
-    size: Annotated[int, Field(ge=1, le=10_000)] = 20
-    children_share: Unit = 0.12
-    female_share: Unit = 0.5
-    clip_frames: Annotated[int, Field(ge=1, le=240)] = 20
-    fps: Annotated[float, Field(gt=0)] = 25.0
-    outfits: list[str] = []
-
-
-class MotionSource(Section):
-    """Where clips come from: the built-in library, or a folder of motion files.
-
-    `folder` is absolute, or relative to $GENB_ASSETS. `include` and `exclude` are patterns
-    (fnmatch) over clip ids: family names, or file paths below the folder without their ending.
-    `up` says which axis of the files points up; `auto` knows it from the format.
-    """
-
-    kind: Literal["library", "auto", "amass", "bedlam", "smplx", "bvh"] = "library"
-    folder: str = ""
-    include: list[str] = ["*"]
-    exclude: list[str] = []
-    weight: Annotated[float, Field(gt=0)] = 1.0
-    up: Literal["auto", "y", "z"] = "auto"
-
-    @model_validator(mode="after")
-    def _has_folder(self):
-        if (self.kind == "library") == bool(self.folder):
-            raise ValueError("the library has no folder; every other kind needs one")
-        return self
-
-
-class MotionSection(Section):
-    """Which motions the cast performs, and how motion files are completed.
-
-    loop: a file shorter than the clip is repeated, its end blended into its start. fit_stride:
-    scale the travel of files to the legs of whoever performs them. fill_hands,
-    fill_gaze: give relaxed hands and wandering eyes to files that have none of their own.
-    """
-
-    sources: Annotated[list[MotionSource], Field(min_length=1)] = [
-        # Cloth between thighs and belly has no room in this one: most simulations are rejected.
-        MotionSource(kind="library", exclude=["sit_knees_up"])
-    ]
-    mirror_share: Unit = 0.5
-    loop: bool = True
-    fit_stride: bool = True
-    loop_blend_s: Annotated[float, Field(gt=0, le=2)] = 0.4
-    fill_hands: bool = True
-    fill_gaze: bool = True
-
-
-class PlausibilitySection(Section):
-    """What a moving body must keep to be believed, measured on its mesh over the whole clip.
-
-    A clip beyond a limit is refused with its figure, and the part goes to another candidate. The
-    figures in mm are 95th percentiles over frames, `slide` is the speed of the carrying feet over
-    the floor; flight phases do not float.
-    """
-
-    max_float_mm: Annotated[float, Field(ge=0)] = 20.0
-    max_sink_mm: Annotated[float, Field(ge=0)] = 20.0
-    max_slide_mm_s: Annotated[float, Field(ge=0)] = 150.0
-    max_self_penetration_mm: Annotated[float, Field(ge=0)] = 40.0
-    joint_slack_deg: Annotated[float, Field(ge=0)] = 15.0
-
-
-class Spread(Section):
-    """A distribution to draw people by: values outside `range` are never drawn; with `mean` and
-    `std` the rest is weighted to a normal distribution, without them it stays as it comes."""
-
-    range: Range
-    mean: float | None = None
-    std: Annotated[float, Field(gt=0)] | None = None
-
-    @model_validator(mode="after")
-    def _complete(self):
-        if (self.mean is None) != (self.std is None):
-            raise ValueError("give mean and std together, or neither")
-        return self
-
-
-class BodySection(Section):
-    """Which body model, and how its shapes are drawn.
-
-    shapes: `people` draws rows of the free body's table of people (known age, sex and mass),
-    `normal` and `uniform` draw each coefficient by itself within `beta_limit` (licensed SMPL-X has
-    no table and always does). `beta_std` scales either. `gender`: one neutral model for all, or
-    the male and female ones. `kid_template` is AGORA's file for children of the licensed model.
-    """
-
-    source: Literal["free", "smplx"] = "free"
-    gender: Literal["neutral", "gendered"] = "neutral"
-    num_betas: Annotated[int, Field(ge=1, le=300)] = 16
-    shapes: Literal["people", "normal", "uniform"] = "people"
-    beta_std: Annotated[float, Field(gt=0, le=2)] = 1.0
-    beta_limit: Annotated[float, Field(gt=0, le=6)] = 3.0
-    age_years: Spread = Spread(range=(18.0, 85.0))
-    child_age_years: Spread = Spread(range=(3.0, 18.0))
-    bmi: Spread = Spread(range=(13.0, 42.0))
-    expression_std: Annotated[float, Field(ge=0, le=2)] = 0.5
-    gaze_at_camera_share: Unit = 0.35
-    kid_template: str = "smplx/smplx_kid_template.npy"
-    evaluator: Literal["smplx", "numpy"] = "smplx"
-
-
-class GarmentSection(Section):
-    """Cloth simulation."""
-
-    ease_in_frames: Annotated[int, Field(ge=5, le=120)] = 18
-    quality: Annotated[int, Field(ge=1, le=40)] = 6
-    collision_quality: Annotated[int, Field(ge=1, le=20)] = 3
-    collision_distance_mm: Annotated[float, Field(gt=0, le=20)] = 3.0
-    clearance_mm: Annotated[float, Field(gt=0, le=20)] = 2.5
-    max_inside_share: Unit = 0.005
-    shoes: bool = True
-
-
-class CameraRig(Section):
-    """One way of placing the camera; a scene draws one by weight.
-
-    The camera stands `distance_m` from the middle of the stage at `height_m` and looks at it; the
-    view is then turned by `yaw_deg` (to the left), tilted by `pitch_deg` from the horizontal
-    (up is positive) and rolled (clockwise). `hfov_deg` lists horizontal fields of view, one of
-    which is drawn; `hfov_range_deg`, if given, is drawn from uniformly instead.
-    """
-
-    name: str
-    weight: Annotated[float, Field(gt=0)] = 1.0
-    hfov_deg: list[Annotated[float, Field(ge=1, le=150)]] = []
-    hfov_range_deg: Range | None = None
-    distance_m: Range
-    height_m: Range
-    pitch_deg: Range
-    yaw_deg: Range = (0.0, 0.0)
-    roll_deg: Range = (-3.0, 3.0)
-
-    @model_validator(mode="after")
-    def _has_lens(self):
-        if bool(self.hfov_deg) == bool(self.hfov_range_deg):
-            raise ValueError("give hfov_deg (a list) or hfov_range_deg, one of them")
-        if not (self.pitch_deg[0] > -89 and self.pitch_deg[1] < 89):
-            raise ValueError("pitch_deg must stay within -89 and 89 degrees")
-        return self
-
-
-class CameraSection(Section):
-    """One full perspective camera per image.
-
-    Without `rigs` the camera walks back until everybody is in the picture (`vfov_deg`, `height_m`,
-    `roll_deg`, `framing_margin`); with them it stands where a rig says, and people may be cut off.
-    """
-
-    width: Annotated[int, Field(ge=64, le=8192, multiple_of=8)] = 512
-    height: Annotated[int, Field(ge=64, le=8192, multiple_of=8)] = 512
-    vfov_deg: Range = (24.0, 62.0)
-    height_m: Range = (0.7, 2.1)
-    roll_deg: Range = (-3.0, 3.0)
-    framing_margin: Range = (0.06, 0.28)
-    sensor_width_mm: Annotated[float, Field(gt=0)] = 36.0
-    rigs: list[CameraRig] = []
-
-    @model_validator(mode="after")
-    def _possible(self):
-        if not (self.vfov_deg[0] >= 5 and self.vfov_deg[1] <= 120):
-            raise ValueError("vfov_deg must lie within 5 and 120 degrees")
-        if self.height_m[0] <= 0.1:
-            raise ValueError("height_m must stay above 0.1 m (the ground is at 0)")
-        return self
-
-
-class LightSection(Section):
-    """Image-based light."""
-
-    hdris: list[str] = ["city", "courtyard", "forest", "sunrise", "interior", "studio"]
-    strength: Range = (0.9, 1.1)
-    exposure_stops: Range = (-0.25, 0.35)
-    rotation_deg: Range = (0.0, 360.0)
-
-
-class RenderSection(Section):
-    """Cycles."""
-
-    samples: Annotated[int, Field(ge=1, le=65536)] = 16
-    denoise: bool = True
-    view_transform: Literal["AgX", "Filmic", "Standard"] = "AgX"
-    hair: bool = True
-
-
-class AuditSection(Section):
-    """Limits an image must keep before its labels are believed."""
-
-    min_silhouette_iou: Unit = 0.99
-    max_vertex_error_px: Annotated[float, Field(gt=0)] = 0.1
-    max_depth_error_mm: Annotated[float, Field(gt=0)] = 1.0
-    max_parameter_error_mm: Annotated[float, Field(gt=0)] = 0.2
-    min_joints_in_mask: Unit = 0.98
-    min_clothed_in_front: Unit = 0.98
-    max_interpenetration_mm: Annotated[float, Field(ge=0)] = 15.0
-
-
-class ControlNet(Section):
-    """One ControlNet and the ground-truth control that drives it."""
-
-    control: Literal["openpose", "depth", "normal", "canny"]
-    model: str
-    revision: str | None = None
-    scale: Annotated[float, Field(ge=0, le=2)] = 1.0
-
-
-class NoiseSection(Section):
-    """Noise level per region, in denoising steps out of `steps`; -1 means the global level.
-
-    `silhouette_band` caps the level within `silhouette_band_px` of every outline; -1 is no cap.
-    """
-
-    face: int = -1
-    hands: int = -1
-    skin: int = -1
-    garments: int = -1
-    hair: int = -1
-    background: int = -1
-    silhouette_band: int = -1
-    silhouette_band_px: Annotated[int, Field(ge=0, le=64)] = 6
-
-
-class DiffusionSection(Section):
-    """Re-rendering with an integer noise level: `denoise_steps` of `steps`, 0 is a pass-through."""
-
-    backend: Literal["passthrough", "diffusers"] = "passthrough"
-    family: Literal["sd15", "sdxl"] = "sd15"
-    model: str = ""
-    revision: str | None = None
-    controlnets: list[ControlNet] = []
-    steps: Annotated[int, Field(ge=1, le=200)] = 20
-    denoise_steps: Annotated[int, Field(ge=0, le=200)] = 0
-    noise: NoiseSection = NoiseSection()
-    scheduler: Literal["ddim", "euler", "dpm++"] = "dpm++"
-    guidance_scale: Annotated[float, Field(ge=0, le=30)] = 5.0
-    prompt: str = ""
-    negative_prompt: str = "cartoon, painting, 3d render, deformed hands, extra limbs, text"
-    detail: Literal["decoded", "residual"] = "decoded"
-    paste_back: bool = True
-    save_controls: bool = False
-    local_files_only: bool = True
-    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
-    max_drift_px: Annotated[float, Field(gt=0)] = 2.0
-    min_flow_share: Unit = 0.6
-    min_boundary_ratio: Annotated[float, Field(ge=0)] = 0.0
-    on_drift: Literal["reject", "passthrough"] = "passthrough"
-    finish: bool = True
-
-    @model_validator(mode="after")
-    def _levels(self):
-        levels = [v for k, v in self.noise if k != "silhouette_band_px"]
-        if self.denoise_steps > self.steps or max(levels) > self.steps:
-            raise ValueError(f"a noise level cannot exceed steps = {self.steps}")
-        if min(levels) < -1:
-            raise ValueError("a regional noise level is -1 (use denoise_steps) or 0..steps")
-        if self.backend == "diffusers" and not self.model:
-            raise ValueError(
-                "backend = 'diffusers' needs model = '<local folder or hub id>' "
-                "(see render_configs/diffusion/ for ready presets)"
-            )
-        return self
-
-
-class ShardSection(Section):
-    """What is written for training code."""
-
-    scenes_per_shard: Annotated[int, Field(ge=1, le=100_000)] = 10
-    jpeg_quality: Annotated[int, Field(ge=50, le=100)] = 95
-    dense_keypoints: list[int] = [138, 437]
-    geometry: bool = True
-
-
-class LimitSection(Section):
-    """When a run counts as failed."""
-
-    max_reject_share: Unit = 0.2
-
-
-class ExecutionSection(Section):
-    """How fast, never what: nothing here changes a byte of the dataset."""
-
-    device: Literal["cpu", "cuda", "optix", "hip", "metal", "oneapi"] = "cpu"
-    threads: Annotated[int, Field(ge=0)] = 0
-    scene_time_limit_s: Annotated[float, Field(gt=0)] = 1800.0
 
 
 class Config(Section):

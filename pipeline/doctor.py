@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from pipeline import assets
 from pipeline.config import load_config
@@ -24,6 +25,7 @@ _PACKAGES = (
     "torchvision",
     "anny",
 )
+_MOTIONS = "motions"
 _GL_PROBE = (
     "import os; os.environ['PYOPENGL_PLATFORM'] = 'egl'; import pyrender; "
     "r = pyrender.OffscreenRenderer(8, 8); r.delete()"
@@ -87,8 +89,34 @@ def report_machine() -> tuple[str, bool]:
         "https://smpl-x.is.tue.mpg.de, then use --config smplx",
         needed=False,
     )
+    template = load_config("smplx").body.kid_template
+    check(
+        bool(folder and (folder / template).is_file()),
+        "kid template for children of the licensed model",
+        f"export GENB_ASSETS=DIR with DIR/{template} from https://agora.is.tue.mpg.de, then raise "
+        "cast.children_share",
+        needed=False,
+    )
+    clips = _motion_files(folder)
+    check(
+        clips > 0,
+        f"motion files below $GENB_ASSETS/{_MOTIONS}: {clips}",
+        f"put AMASS, BEDLAM, SMPL-X or BVH files below $GENB_ASSETS/{_MOTIONS} and add "
+        f'{{ kind = "auto", folder = "{_MOTIONS}" }} to motion.sources, then: genb motions',
+        needed=False,
+    )
     lines.append("All good." if healthy else "Put the MISS lines right first.")
     return "\n".join(lines), healthy
+
+
+def _motion_files(folder: Path | None) -> int:
+    """Files below the user's folder of motions that have the ending of a motion format."""
+    from pipeline.motion.files import FORMATS
+
+    endings = {reader.ENDING for reader in FORMATS.values()}
+    if folder is None:
+        return 0
+    return sum(path.suffix.lower() in endings for path in (folder / _MOTIONS).rglob("*"))
 
 
 def _installed(name: str) -> bool:

@@ -247,6 +247,20 @@ def test_hands_stay_outside_thicker_bodies(name, apart):
     assert places[1] - places[0] == pytest.approx(wanted, abs=0.4 * wanted)
 
 
+@pytest.mark.parametrize("name", ["arms_crossed", "golf_swing"])
+def test_wrists_stay_before_a_thicker_belly(name):
+    """Half as much belly again pushes both wrists ahead, by as much (crossed arms) or nearly so."""
+    ahead = []
+    for ratio in (1.0, 1.5):
+        motion = make_motion(name, np.random.default_rng(2), FPS, 3, adult(), flesh=thick(ratio))
+        joints = forward_kinematics(motion.pose, motion.transl, adult())
+        wrists = joints[0, [JOINT["left_wrist"], JOINT["right_wrist"]]] - joints[0, JOINT["neck"]]
+        ahead.append(wrists[:, 2].mean())
+    wanted = 0.5 * thick(1.0).belly_m
+    # As far as the belly, less what the leaning chest and an arm at its full length take.
+    assert 0.5 * wanted < ahead[1] - ahead[0] < 1.1 * wanted
+
+
 def tube_body(rest, radius):
     """A made-up T-pose skin (V, 3): rings of half-axes `radius` around trunk and legs."""
     angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)

@@ -37,22 +37,24 @@ def golf_swing(figure: Figure, rng: np.random.Generator) -> None:
         size * curve([0.0, 0.0, -0.75, 0.05, 0.55, 0.55]),
     )  # fmt: skip
     reach = figure.arm_m
-    # The grip in chest axes; the arms are long and the hands one above the other.
+    # The grip in chest axes; the arms are long and the hands one above the other. Low enough for
+    # the chin to stay clear of the shoulders, and before the belly.
     grip = curve([
-        [0.0, -0.80, 0.74], [0.0, -0.80, 0.74], [-0.46, -0.06 * size, 0.62], [0.02, -0.80, 0.70],
-        [0.44, 0.02 * size, 0.60], [0.40, -0.02, 0.56],
+        [0.0, -0.80, 0.74], [0.0, -0.80, 0.74], [-0.42, -0.38 * size, 0.64], [0.02, -0.80, 0.70],
+        [0.44, -0.15 * size, 0.64], [0.40, -0.18, 0.60],
     ])  # fmt: skip
-    wrist = figure.from_torso(grip[:, 0] * reach, grip[:, 1] * reach, grip[:, 2] * reach)
-    for side, sign, step in (("left", 1.0, 0.035), ("right", -1.0, -0.035)):
-        aside = figure.chest_direction(sign * 0.075 * reach, step * reach, 0.0)
-        figure.reach_arm(side, wrist + aside, np.array([0.55, -0.8, -0.1]), forward=0.2)
+    stout = max(figure.front_m - 0.30 * reach, 0.0)
+    wrist = figure.from_torso(grip[:, 0] * reach, grip[:, 1] * reach, grip[:, 2] * reach + stout)
+    for side, sign, step in (("left", 1.0, 0.075), ("right", -1.0, -0.075)):
+        aside = figure.chest_direction(sign * 0.08 * reach, step * reach, 0.0)
+        figure.reach_arm(side, wrist + aside, np.array([0.55, -0.8, -0.1]), lift=-0.1, forward=0.2)
         along = figure.forearm_direction("left") + figure.forearm_direction("right")
         palm = figure.chest_direction(-sign, 0.0, 0.1)
         figure.aim_hand(side, figure.forearm_direction(side) + 0.3 * along, palm)
         set_hand(figure, side, "fist", "grip", rng.uniform(0.2, 0.4))
     pose_head(
-        figure, rng, curve([0.35, 0.35, 0.3, 0.35, 0.0, 0.0]),
-        curve([0.0, 0.0, 0.65, -0.1, 0.25, 0.3]) * size, 2.0,
+        figure, rng, curve([0.35, 0.35, -0.10, 0.25, -0.15, -0.15]),
+        curve([0.0, 0.0, 0.50, -0.1, 0.25, 0.3]) * size, 2.0,
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ def text_arms(figure: Figure, rng: np.random.Generator) -> None:
     height = rng.uniform(-0.58, -0.42) * reach + drift(rng, figure.t, 0.004, 3.0)
     ahead = max(0.58 * reach, figure.flesh.belly_m + 0.22 * reach)
     for side, sign in SIDES.items():
-        wrist = figure.from_torso(sign * 0.16 * reach, height, ahead)
+        wrist = figure.from_torso(sign * 0.18 * reach, height, ahead)
         figure.reach_arm(side, wrist, np.array([0.6, -0.8, -0.2]), forward=0.15)
         fingers = figure.chest_direction(-0.55 * sign, 0.55, 0.55)
         figure.aim_hand(side, fingers, figure.chest_direction(-0.55 * sign, 0.25, -0.7))
@@ -39,7 +39,7 @@ def texting(figure: Figure, rng: np.random.Generator) -> None:
 def clasp_behind(figure: Figure, rng: np.random.Generator) -> None:
     """One hand around the other wrist behind the lower back."""
     leg, height = figure.leg_m, rng.uniform(0.02, 0.12)
-    for side, sign, away in (("right", -1.0, 0.055), ("left", 1.0, 0.015)):
+    for side, sign, away in (("right", -1.0, 0.12), ("left", 1.0, 0.015)):
         back = figure.flesh.seat_m + (away + 0.01) * leg
         place = figure.points(sign * 0.055 * leg, height * leg, -back)
         wrist = figure.pelvis + transform(figure.local[:, 0], place)
@@ -86,19 +86,23 @@ def think(figure: Figure, rng: np.random.Generator) -> None:
     upright(figure, rng, flex=rng.uniform(0.05, 0.15))
     pose_head(figure, rng, rng.uniform(0.05, 0.2), rng.uniform(-0.1, 0.05), look_deg=4.0)
     wrist = figure.from_head(-0.50, -1.35, 1.12)
-    figure.reach_arm("right", wrist, np.array([0.35, -0.9, 0.15]), lift=0.02, forward=0.2)
+    figure.reach_arm("right", wrist, np.array([0.15, -0.6, 0.8]), lift=0.02, forward=0.2)
     fingers = figure.head_direction(0.35, 0.95, 0.0)
     figure.aim_hand("right", fingers, figure.head_direction(0.45, 0.15, -0.9))
     set_hand(
         figure, "right", "grip", "fist", rng.uniform(0.0, 0.5), drift(rng, figure.t, 0.03, 2.0)
     )
     reach = figure.arm_m
-    under = figure.position("right_elbow") + figure.chest_direction(
-        0.16 * reach, -0.13 * reach, 0.03 * reach
+    # The wrist passes under the elbow, and no deeper than the belly and half a forearm allow.
+    elbow = figure.position("right_elbow") - figure.position("neck")
+    elbow = transform(np.swapaxes(figure.rotation("spine3"), -1, -2), elbow) / reach
+    ahead = np.maximum(elbow[:, 2] + 0.03, figure.front_m / reach + 0.17)
+    under = figure.from_torso(
+        (elbow[:, 0] + 0.20) * reach, (elbow[:, 1] - 0.18) * reach, ahead * reach
     )
-    figure.reach_arm("left", under, np.array([0.85, -0.6, 0.0]), forward=0.2)
+    figure.reach_arm("left", under, np.array([0.9, -0.4, 0.9]), forward=0.4)
     figure.aim_hand(
-        "left", figure.chest_direction(-1.0, 0.1, 0.15), figure.chest_direction(0.0, 0.6, -0.7)
+        "left", figure.chest_direction(-1.0, -0.05, 0.15), figure.chest_direction(0.0, 0.6, -0.7)
     )
     set_hand(figure, "left", "relaxed", "grip", rng.uniform(0.1, 0.5))
 

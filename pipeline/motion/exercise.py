@@ -6,6 +6,7 @@ import numpy as np
 
 from .figure import SIDES, Figure
 from .hands import set_hand
+from .ik import unit
 from .manner import hang_arm, pose_head, pose_trunk, rest_hand, sample_phase
 from .signals import drift, hold
 from .stance import Footing, stand
@@ -76,6 +77,15 @@ def side_bend(figure: Figure, rng: np.random.Generator) -> None:
     hang_arm(figure, rng, "left", out=0.12 * over)
     hang_arm(figure, rng, "right")
     before = figure.local.copy()
+    # The hand slides down the outside of the thigh, as far as the arm is long.
+    hip, knee = figure.position("left_hip"), figure.position("left_knee")
+    beside = figure.flesh.hip_m - figure.hip_half_m + 0.11 * figure.arm_m
+    shoulder = figure.position("left_shoulder")
+    down = unit(hip + 0.65 * (knee - hip) + figure.points(beside, 0.0, 0.0) - shoulder)
+    figure.reach_arm("left", shoulder + 0.97 * figure.arm_m * down, np.array([0.5, 0.0, -0.8]))
+    figure.aim_hand("left", unit(knee - hip), figure.points(-1.0, 0.0, 0.0))
+    set_hand(figure, "left", "flat")
+    figure.mix_arm("left", before, over)
     arm = (0.05, 1.0, rng.uniform(0.05, 0.2))
     figure.aim_arm("right", arm, np.array([-0.95, 0.1, 0.25]), rng.uniform(0.4, 0.8), 0.5)
     set_hand(figure, "right", "flat", "relaxed", rng.uniform(0.1, 0.5))
@@ -99,7 +109,7 @@ def side_lunge(figure: Figure, rng: np.random.Generator) -> None:
     style = rng.uniform()
     for side in SIDES:
         if style < 0.5:
-            figure.swing_arm(side, 0.75 + 0.25 * over**2, 0.25, 1.9, inward=0.75, pronate=0.3)
+            figure.swing_arm(side, 0.75 + 0.25 * over**2, 0.25, 1.9, inward=0.60, pronate=0.3)
             set_hand(figure, side, "fist", "grip", rng.uniform(0.0, 0.5))
         else:
             figure.swing_arm(side, 1.2 + 0.2 * over**2, 0.2, 0.2, 0.1, 0.8)
@@ -124,7 +134,7 @@ def tree_pose(figure: Figure, rng: np.random.Generator) -> None:
     down = rng.uniform(1.30, 1.42) if calf else rng.uniform(0.70, 0.80)
     shin = figure.position("left_ankle") - knee
     inside = hip + down * (knee - hip) if down < 1 else knee + (down - 1) * shin
-    away = 0.055 * leg if calf else 0.35 * figure.flesh.thigh_m + 0.06 * leg
+    away = (0.07 * leg if calf else 0.66 * figure.flesh.thigh_m) + figure.ankle_up_m
     figure.reach_leg(
         "right", inside + figure.points(-away, 0.0, 0.02 * leg), figure.points(-1.0, 0.1, 0.45)
     )

@@ -97,6 +97,13 @@ class Figure:
         point = self.head_m * self.points(x, y, z)
         return self.position("head") + transform(self.rotation("head"), point)
 
+    @property
+    def front_m(self) -> float:
+        """How far the belly's skin is ahead of the neck joint of an upright trunk, metres."""
+        return self.flesh.belly_m + float(
+            (self.rest[JOINT["spine1"]] - self.rest[JOINT["neck"]])[2]
+        )
+
     def head_direction(self, x: Curve, y: Curve, z: Curve) -> np.ndarray:
         """A direction given in the head's axes as a world direction (T, 3)."""
         return transform(self.rotation("head"), self.points(x, y, z))

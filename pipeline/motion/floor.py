@@ -63,16 +63,17 @@ def crouch(figure: Figure, rng: np.random.Generator) -> None:
     pose_head(figure, rng, -0.38, look_deg=16.0)
 
 
-def lean_on_knees(figure: Figure, rng: np.random.Generator, inward: float = 0.12) -> None:
+def lean_on_knees(
+    figure: Figure, rng: np.random.Generator, inward: float = 0.12,
+    elbow: tuple[float, float, float] = (0.9, -0.5, -0.2),
+) -> None:  # fmt: skip
     """Forearms across the knees, hands hanging loosely between them."""
     for side, sign in SIDES.items():
         reach = figure.arm_m
         offset = figure.points(
             -sign * inward * reach, rng.uniform(0.20, 0.26) * reach, 0.28 * reach
         )
-        figure.reach_arm(
-            side, figure.position(f"{side}_knee") + offset, np.array([0.9, -0.5, -0.2])
-        )
+        figure.reach_arm(side, figure.position(f"{side}_knee") + offset, np.array(elbow))
         figure.aim_hand(
             side, figure.forearm_direction(side) + figure.chest_direction(0.0, -0.6, 0.2),
             figure.chest_direction(-0.5 * sign, -0.8, -0.2),
@@ -135,7 +136,10 @@ def kneel(figure: Figure, rng: np.random.Generator) -> None:
     pose_head(figure, rng, 0.0, look_deg=18.0)
 
 
-def rest_on_thigh(figure: Figure, rng: np.random.Generator, side: str, along: float) -> None:
+def rest_on_thigh(
+    figure: Figure, rng: np.random.Generator, side: str, along: float,
+    elbow: tuple[float, float, float] = (0.9, -0.3, -0.5),
+) -> None:  # fmt: skip
     """A hand lying on the thigh, `along` of the way from hip to knee."""
     hip, knee = figure.position(f"{side}_hip"), figure.position(f"{side}_knee")
     thigh = unit(knee - hip)
@@ -149,10 +153,10 @@ def rest_on_thigh(figure: Figure, rng: np.random.Generator, side: str, along: fl
     place = (
         hip
         + along * (knee - hip)
-        + (thick + (0.045 - 0.03 * along) * figure.leg_m) * up
+        + (thick + (0.053 - 0.03 * along) * figure.leg_m) * up
         - 0.16 * figure.arm_m * thigh
     )
-    figure.reach_arm(side, place, np.array([0.9, -0.3, -0.5]), forward=0.1)
+    figure.reach_arm(side, place, np.array(elbow), forward=0.1)
     figure.aim_hand(side, thigh - 0.05 * up, -up)
     set_hand(figure, side, "relaxed", "flat", rng.uniform(0.4, 0.8))
 
@@ -178,5 +182,5 @@ def kneel_sit(figure: Figure, rng: np.random.Generator) -> None:
         )
     pose_trunk(figure, rng, rng.uniform(0.0, 0.15))
     for side in SIDES:
-        rest_on_thigh(figure, rng, side, rng.uniform(0.62, 0.75))
+        rest_on_thigh(figure, rng, side, rng.uniform(0.62, 0.75), elbow=(1.0, -0.12, -0.45))
     pose_head(figure, rng, 0.03, look_deg=18.0)

@@ -154,10 +154,13 @@ def arms_crossed(figure: Figure, rng: np.random.Generator) -> None:
     """Forearms crossed in front of the lower chest."""
     upright(figure, rng, flex=0.03)
     reach, height = figure.arm_m, rng.uniform(-0.48, -0.40)
-    for side, sign, above, depth in (("right", -1.0, 0.06, 0.66), ("left", 1.0, -0.05, 0.49)):
-        wrist = figure.from_torso(-sign * 0.16 * reach, (height + above) * reach, depth * reach)
-        figure.reach_arm(side, wrist, np.array([0.8, -0.7, -0.1]), lift=0.05, forward=0.3)
-        fingers = figure.chest_direction(-sign, 0.25 if side == "right" else -0.1, 0.0)
+    for side, sign, past, above, depth, outward in (
+        ("right", -1.0, 0.05, 0.09, 0.28, 0.0), ("left", 1.0, -0.02, -0.05, 0.15, 0.02)
+    ):  # fmt: skip
+        ahead = figure.front_m + depth * reach
+        wrist = figure.from_torso(-sign * past * reach, (height + above) * reach, ahead)
+        figure.reach_arm(side, wrist, np.array([0.9, -0.6, 0.2]), lift=0.05, forward=0.3)
+        fingers = figure.chest_direction(-sign, 0.25 if side == "right" else -0.1, outward)
         figure.aim_hand(side, fingers, figure.chest_direction(0.0, -0.25, -1.0))
         set_hand(figure, side, "relaxed", "grip", rng.uniform(0.1, 0.6))
     pose_head(figure, rng, 0.02, look_deg=15.0)

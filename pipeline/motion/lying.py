@@ -67,7 +67,7 @@ def arm_on_belly(figure: Figure, rng: np.random.Generator, side: str) -> None:
     sign, reach, breath = SIDES[side], figure.arm_m, np.sin(2 * np.pi * figure.t / 3.6)
     wrist = figure.position("spine1") + figure.chest_direction(
         sign * 0.26 * reach, rng.uniform(-0.05, 0.12) * reach,
-        figure.flesh.belly_m + 0.09 * reach + 0.006 * breath,
+        figure.flesh.belly_m + 0.15 * reach + 0.006 * breath,
     )  # fmt: skip
     figure.reach_arm(side, wrist, np.array([0.95, -0.3, 0.0]), forward=0.05)
     fingers = figure.chest_direction(-sign, -0.15, 0.0)
@@ -162,17 +162,19 @@ def lie_side(figure: Figure, rng: np.random.Generator) -> None:
         heel_to_toe = figure.points(-np.sin(ahead - bend), 0.0, np.cos(ahead - bend))
         figure.aim_foot(side, heel_to_toe + 0.6 * along, along - 0.6 * heel_to_toe)
     pose_trunk(figure, rng, rng.uniform(0.1, 0.3), 0.0)
-    pose_head(figure, rng, 0.1, 0.0, look_deg=6.0, roll=0.6)
-    wrist = figure.position("head") + reach * figure.points(0.16, 0.0, 0.28)
-    wrist[:, 1] = 2.4 * WRIST_HEIGHT * reach
+    pose_head(figure, rng, 0.1, 0.0, look_deg=6.0, roll=0.45)
+    wrist = figure.position("head") + figure.points(0.16 * reach, 0.0, 1.4 * figure.head_m)
+    wrist[:, 1] = 1.2 * WRIST_HEIGHT * reach
     figure.reach_arm("right", wrist, figure.points(0.5, 0.0, 1.0), 0.1, 0.2, chest_axes=False)
     figure.aim_hand("right", figure.points(-1.0, 0.0, -0.1), figure.points(0.0, 1.0, 0.0))
     rest_hand(figure, rng, "right")
     chest = figure.position("spine3")
-    hand = chest + reach * figure.points(rng.uniform(0.0, 0.2), 0.0, rng.uniform(0.6, 0.7))
+    hand = chest + figure.points(
+        rng.uniform(0.2, 0.4) * reach, 0.0, figure.front_m + rng.uniform(0.3, 0.4) * reach
+    )
     hand[:, 1] = 3.3 * WRIST_HEIGHT * reach
     figure.reach_arm("left", hand, figure.points(0.5, 1.0, 0.3), 0.0, 0.2, chest_axes=False)
-    figure.aim_hand("left", figure.points(-0.7, 0.0, 0.6), figure.points(0.0, -1.0, 0.0))
+    figure.aim_hand("left", figure.points(-0.4, 0.0, 0.9), figure.points(0.0, -1.0, 0.0))
     rest_hand(figure, rng, "left", "flat")
 
 

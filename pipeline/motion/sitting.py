@@ -36,16 +36,19 @@ def _sit(figure: Figure, rng: np.random.Generator, pitch: float, straight: float
     figure.set_pelvis(pitch + drift(rng, figure.t, 0.008, 6.0), 0.0, 0.0)
 
 
-def fold_leg(figure: Figure, side: str, x: float, z: float, knee_up: float) -> None:
+def fold_leg(
+    figure: Figure, side: str, x: float, z: float, knee_up: float, toes_ahead: float = 0.4
+) -> None:
     """Fold a leg flat on the ground, knee out, the outer edge of the foot on the ground.
 
-    x, z: place of the ankle, metres. knee_up: upward part of the direction to the knee.
+    x, z: place of the ankle, metres. knee_up: upward part of the direction to the knee;
+    toes_ahead: forward part of that of the toes.
     """
     sign, height = SIDES[side], 0.08 * figure.leg_m
     for _ in range(2):
         pole = figure.points(sign, knee_up, 0.25)
         figure.reach_leg(side, figure.points(x, height, z), pole)
-        toes = figure.points(-0.9 * sign, 0.3, 0.4)
+        toes = figure.points(-0.9 * sign, 0.3, toes_ahead)
         figure.aim_foot(side, toes, figure.points(-0.35 * sign, 0.1, -0.9))
         # How the foot lies depends on the leg's proportions: look, and set it down again.
         turned, ankle = figure.rotation(f"{side}_ankle"), figure.position(f"{side}_ankle")
@@ -55,11 +58,13 @@ def fold_leg(figure: Figure, side: str, x: float, z: float, knee_up: float) -> N
 
 
 def sit_cross_legged(figure: Figure, rng: np.random.Generator) -> None:
-    """Sitting on the ground with crossed shins, hands on the knees or in the lap."""
+    """Sitting on the ground, one folded shin before the other, hands on the knees or in the lap."""
     leg = figure.leg_m
     _sit(figure, rng, rng.uniform(-0.15, 0.02))
-    for side, sign, ahead in (("left", 1.0, 0.42), ("right", -1.0, 0.30)):
-        fold_leg(figure, side, -sign * 0.05 * leg, ahead * leg, rng.uniform(0.25, 0.4))
+    for side, x, ahead in (("left", -0.03, 0.52), ("right", -0.07, 0.28)):
+        # One shin before the other; the toes of the inner foot keep behind the outer shin.
+        toes = 0.4 if side == "left" else 0.0
+        fold_leg(figure, side, x * leg, ahead * leg, rng.uniform(0.25, 0.4), toes)
     pose_trunk(figure, rng, rng.uniform(0.15, 0.45))
     lap = rng.uniform() < 0.4
     for side, sign in SIDES.items():
@@ -69,7 +74,7 @@ def sit_cross_legged(figure: Figure, rng: np.random.Generator) -> None:
             figure.aim_hand(side, figure.points(-sign, -0.25, 0.5), figure.points(0, -0.4, -1.0))
             set_hand(figure, side, "relaxed", "grip", rng.uniform(0.1, 0.6))
         else:
-            rest_on_thigh(figure, rng, side, rng.uniform(0.72, 0.85))
+            rest_on_thigh(figure, rng, side, rng.uniform(0.72, 0.85), elbow=(0.3, -0.5, -0.8))
     pose_head(figure, rng, rng.uniform(-0.25, 0.0), look_deg=20.0)
 
 
@@ -86,12 +91,12 @@ def sit_knees_up(figure: Figure, rng: np.random.Generator) -> None:
         figure.set_foot(side, foot)
     pose_trunk(figure, rng, rng.uniform(0.42, 0.58))
     if rng.uniform() < 0.5:
-        lean_on_knees(figure, rng, 0.0)
+        lean_on_knees(figure, rng, 0.0, elbow=(1.0, 0.5, 0.0))
     else:
-        for side, sign, near in (("left", 1.0, 0.0), ("right", -1.0, 0.05)):
+        for side, sign, near in (("left", 1.0, 0.12), ("right", -1.0, 0.17)):
             shin = 0.78 * figure.position(f"{side}_knee") + 0.22 * figure.position(f"{side}_ankle")
-            place = shin + figure.points(-sign * 0.01 * leg, near * leg, (0.25 + 0.5 * near) * leg)
-            figure.reach_arm(side, place, np.array([1.0, -0.5, -0.2]), forward=0.25)
+            place = shin + figure.points(-sign * 0.01 * leg, near * leg, (0.19 + 0.5 * near) * leg)
+            figure.reach_arm(side, place, np.array([1.0, 0.1, 0.0]), forward=0.25)
             figure.aim_hand(side, figure.points(-sign, -0.2, 0.15), figure.points(0, -0.2, -1))
             set_hand(figure, side, "relaxed", "grip", rng.uniform(0.2, 0.7))
     pose_head(figure, rng, -0.3, look_deg=20.0)
@@ -170,7 +175,7 @@ def sit_and_reach(figure: Figure, rng: np.random.Generator) -> None:
         knee, ankle = figure.position(f"{side}_knee"), figure.position(f"{side}_ankle")
         along = 0.15 + 0.75 * deep * over
         place = knee + along[:, None] * (ankle - knee) - 0.30 * reach * figure.points(0, 0, 1.0)
-        place += figure.points(0.02 * sign * leg, 0.70 * figure.flesh.thigh_m + 0.06 * reach, 0.0)
-        figure.reach_arm(side, place, np.array([0.8, -0.2, -0.5]), forward=0.15)
+        place += figure.points(0.02 * sign * leg, 0.80 * figure.flesh.thigh_m + 0.09 * reach, 0.0)
+        figure.reach_arm(side, place, np.array([0.9, 0.1, -0.3]), forward=0.15)
         figure.aim_hand(side, figure.points(0.0, -0.15, 1.0), figure.points(0.0, -1.0, -0.1))
         set_hand(figure, side, "flat", "relaxed", rng.uniform(0.2, 0.7))

@@ -5,13 +5,12 @@ are computed here with numpy; pyrender (EGL) only sorts out depth, so a picture 
 hundredths of a second.
 """
 
-import os
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
-from pipeline.errors import GenbError
+from pipeline.opengl import offscreen_renderer, pyrender_module
 
 AROUND_DEG = -38.0
 """Camera azimuth: from straight in front of a person who faces -Y, a little to their left."""
@@ -73,7 +72,7 @@ def draw_person(
     vertices: (V, 3) metres, subject frame (Z up, facing -Y). faces: (F, 3). size_px: width,
     height. Raises GenbError when no GL context can be made.
     """
-    gl = _gl()
+    gl = pyrender_module()
     scene = gl.Scene(bg_color=[*_SKY, 255])
     middle = (vertices.max(axis=0) + vertices.min(axis=0))[:2] / 2
     body = vertices, faces, _shaded(vertices, faces)
@@ -81,7 +80,7 @@ def draw_person(
     camera = gl.PerspectiveCamera(yfov=np.radians(_FIELD_OF_VIEW_DEG), znear=0.05, zfar=200.0)
     scene.add(camera, pose=view.pose(middle))
     flags = gl.RenderFlags.FLAT | gl.RenderFlags.SKIP_CULL_FACES
-    colour, _ = _renderer(*size_px).render(scene, flags=flags)
+    colour, _ = offscreen_renderer(*size_px).render(scene, flags=flags)
     return np.array(colour[..., :3])
 
 
@@ -146,44 +145,18 @@ def _mesh(*parts: tuple[np.ndarray, np.ndarray, np.ndarray]):
     points, triangles, colours = (list(each) for each in zip(*parts, strict=True))
     first = np.cumsum([0, *map(len, points[:-1])])
     rgba = np.concatenate(colours)
-    primitive = _gl().Primitive(
+    primitive = pyrender_module().Primitive(
         positions=np.concatenate(points).astype(np.float32),
         indices=np.concatenate([t + n for t, n in zip(triangles, first, strict=True)]).astype(
             np.uint32
         ),
         color_0=np.column_stack([rgba, np.ones(len(rgba))]).astype(np.float32),
-        mode=_gl().constants.GLTF.TRIANGLES,
+        mode=pyrender_module().constants.GLTF.TRIANGLES,
         material=_white(),
     )
-    return _gl().Mesh([primitive])
+    return pyrender_module().Mesh([primitive])
 
 
 @cache
 def _white():
-    return _gl().MetallicRoughnessMaterial(baseColorFactor=(1.0, 1.0, 1.0, 1.0))
-
-
-def _gl():
-    """pyrender, told to use EGL before OpenGL is first imported."""
-    os.environ.setdefault("PYOPENGL_PLATFORM", "egl")
-    try:
-        import pyrender
-    except (ImportError, AttributeError, OSError) as error:
-        raise GenbError(_advice(error)) from error
-    return pyrender
-
-
-@cache
-def _renderer(width: int, height: int):
-    try:
-        return _gl().OffscreenRenderer(width, height)
-    except Exception as error:  # EGL failures surface as half a dozen unrelated types
-        raise GenbError(_advice(error)) from error
-
-
-def _advice(error: BaseException) -> str:
-    return (
-        f"pictures of bodies need an OpenGL context ({type(error).__name__}: {error}). Install "
-        "Mesa's software EGL and run the same command again:\n"
-        "  apt-get install -y libegl1 libgl1-mesa-dri"
-    )
+    return pyrender_module().MetallicRoughnessMaterial(baseColorFactor=(1.0, 1.0, 1.0, 1.0))

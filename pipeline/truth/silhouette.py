@@ -4,12 +4,9 @@ It draws from the labels' own K in the camera frame, so that its disagreement wi
 disagreement of the labels with the picture. One GL context per process, reused.
 """
 
-import os
-from functools import cache
-
 import numpy as np
 
-from pipeline.errors import GenbError
+from pipeline.opengl import offscreen_renderer, pyrender_module
 
 _NEAREST_M = 0.02
 
@@ -28,7 +25,7 @@ def render_depth(
     # Tight clip planes: the 24-bit depth buffer then resolves a few micrometres.
     near = max(0.9 * float(z.min()), _NEAREST_M)
     far = 1.1 * float(z.max()) + near
-    with_gl = _gl()
+    with_gl = pyrender_module()
     scene = with_gl.Scene()
     primitive = with_gl.Primitive(
         positions=(vertices_cam * [1.0, -1.0, -1.0]).astype(np.float32),
@@ -42,32 +39,7 @@ def render_depth(
     # SEG, not DEPTH_ONLY: pyrender draws into a multisampled buffer and keeps one sample's depth,
     # which lies off the pixel centre (half a pixel of error); in SEG mode it turns that off.
     flags = with_gl.RenderFlags.SEG
-    _, depth = _renderer(width, height).render(scene, flags, seg_node_map={node: (255, 255, 255)})
-    return np.where(depth > 0, depth, np.inf).astype(np.float32)
-
-
-def _gl():
-    """pyrender, told to use EGL before OpenGL is first imported."""
-    os.environ.setdefault("PYOPENGL_PLATFORM", "egl")
-    try:
-        import pyrender
-    except (ImportError, AttributeError, OSError) as error:
-        raise GenbError(_advice(error)) from error
-    return pyrender
-
-
-@cache
-def _renderer(width: int, height: int):
-    try:
-        return _gl().OffscreenRenderer(width, height)
-    except Exception as error:  # EGL failures surface as half a dozen unrelated types
-        raise GenbError(_advice(error)) from error
-
-
-def _advice(error: BaseException) -> str:
-    return (
-        f"the label audit cannot open an OpenGL context ({type(error).__name__}: {error}). "
-        "Install Mesa's software EGL and run the same command again:\n"
-        "  apt-get install -y libegl1 libgl1-mesa-dri\n"
-        "or, without EGL: apt-get install -y libosmesa6 and set PYOPENGL_PLATFORM=osmesa."
+    _, depth = offscreen_renderer(width, height).render(
+        scene, flags, seg_node_map={node: (255, 255, 255)}
     )
+    return np.where(depth > 0, depth, np.inf).astype(np.float32)
