@@ -1,8 +1,14 @@
 """Fixtures that several test files share: the free body (built once per machine) and its people."""
 
+import contextlib
 import os
 
 import pytest
+
+# Mesa's software OpenGL and triton (which diffusers imports) each bring their own LLVM. Loaded
+# after OpenGL, triton crashes the interpreter; before it, both work. No stage process uses both.
+with contextlib.suppress(ImportError):
+    import triton  # noqa: F401
 
 os.environ.setdefault("PYOPENGL_PLATFORM", "egl")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")

@@ -47,15 +47,20 @@ def wheel(radius_m, turn_per_frame, slip_m, frames=12):
 
 def test_a_rolling_wheel_does_not_slide_and_a_slipping_one_does():
     # The least moving spoke of 720 is half a degree from rest: well under a millimetre a frame.
-    assert slide_m_s(wheel(0.1, 0.05, 0.0), FPS) < 0.01
+    level = np.ones(12)
+    assert slide_m_s(wheel(0.1, 0.05, 0.0), level, FPS) < 0.01
     # 10 mm a frame, 25 frames a second.
-    assert slide_m_s(wheel(0.1, 0.0, 0.010), FPS) == pytest.approx(0.25, abs=1e-9)
+    assert slide_m_s(wheel(0.1, 0.0, 0.010), level, FPS) == pytest.approx(0.25, abs=1e-9)
 
 
 def test_a_swinging_foot_does_not_count_while_the_other_stands():
     standing, swinging = wheel(0.1, 0.0, 0.0), wheel(0.1, 0.0, 0.05) + [0.0, 0.3, 0.004]
-    assert slide_m_s(np.concatenate([standing, swinging], axis=1), FPS) == 0.0
-    assert slide_m_s(swinging, FPS) == pytest.approx(1.25, abs=1e-9)
+    level, both = np.ones(12), np.concatenate([standing, swinging], axis=1)
+    assert slide_m_s(both, level, FPS) == 0.0
+    assert slide_m_s(swinging, level, FPS) == pytest.approx(1.25, abs=1e-9)
+    # Whoever falls freely a finger's breadth over the floor slides on nothing.
+    falling = 1.0 - 4.905 * (np.arange(12) / FPS) ** 2
+    assert slide_m_s(swinging, falling, FPS) == 0.0
 
 
 def test_a_slow_error_of_the_floor_settles_and_flight_and_climbing_stay():

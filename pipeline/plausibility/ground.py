@@ -14,6 +14,7 @@ _FALLING = -2.5
 fall is -9.81, and the ends of a flight and the resampling of a clip take part of it away."""
 
 _SETTLE_S, _MOST_SETTLE_M = 0.05, 0.05
+_NEARLY_FREE_FALL = -2.5
 _SUPPORT_M = 0.025
 """A foot this low may carry somebody whose clip was recorded on other legs."""
 
@@ -33,13 +34,18 @@ def airborne(lowest_m: np.ndarray, pelvis_z_m: np.ndarray, fps: float) -> np.nda
     without contact through which the pelvis accelerates downwards; somebody who hovers does not.
     """
     flight = np.zeros(len(lowest_m), bool)
-    if len(lowest_m) < 3:
-        return flight
-    acceleration = np.gradient(np.gradient(pelvis_z_m, 1 / fps), 1 / fps)
+    acceleration = _acceleration(pelvis_z_m, fps)
     for first, last in spells(lowest_m > NEAR_GROUND_M):
         if acceleration[first:last].mean() < _FALLING:
             flight[first:last] = True
     return flight
+
+
+def _acceleration(height_m: np.ndarray, fps: float) -> np.ndarray:
+    """Second derivative (T,) m/s^2 of a height (T,) m; zero where a clip is too short to tell."""
+    if len(height_m) < 3:
+        return np.zeros(len(height_m))
+    return np.gradient(np.gradient(height_m, 1 / fps), 1 / fps)
 
 
 def settle_m(lowest_m: np.ndarray, flight: np.ndarray, fps: float) -> np.ndarray:
@@ -63,16 +69,18 @@ def spells(on: np.ndarray) -> list[tuple[int, int]]:
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
-def slide_m_s(feet: np.ndarray, fps: float) -> float:
+def slide_m_s(feet: np.ndarray, pelvis_z_m: np.ndarray, fps: float) -> float:
     """How fast the feet that carry the person slide over the floor, metres per second.
 
-    feet: (T, N, 3) vertices of both feet. Between two frames the support slides by the step of that
+    feet: (T, N, 3) vertices of both feet. pelvis_z_m: (T,); while it nearly falls freely, as in the
+    low flight of a jogger, feet carry nobody. Between two frames the support slides by the step of that
     vertex near the floor which moves least: a foot that rolls has one at rest, and so has the
     standing foot while the other swings. The steps of a spell of contact are added up and divided
     by its time, without its first and last step, in which feet come down or take off; the worst
     spell counts.
     """
-    down = feet[..., 2] < _SUPPORT_M
+    carried = _acceleration(pelvis_z_m, fps) > _NEARLY_FREE_FALL
+    down = (feet[..., 2] < _SUPPORT_M) & carried[:, None]
     both = down[1:] & down[:-1]
     step = np.diff(feet[..., :2], axis=0)
     length = np.where(both, np.linalg.norm(step, axis=2), np.inf)

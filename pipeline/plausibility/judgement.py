@@ -58,7 +58,7 @@ def judge(
         ground_gap_mm=(1000 * lowest).astype(np.float32),
         airborne=flight,
         self_penetration_mm=inside.astype(np.float32),
-        slide_mm_s=1000 * slide_m_s(clip[:, feet], fps),
+        slide_mm_s=1000 * slide_m_s(clip[:, feet], pelvis[:, 2], fps),
         faults=[],
     )
     found.faults.extend(_faults(found, pose, limits, grounded))
