@@ -73,8 +73,8 @@ def slide_m_s(feet: np.ndarray, pelvis_z_m: np.ndarray, fps: float) -> float:
     """How fast the feet that carry the person slide over the floor, metres per second.
 
     feet: (T, N, 3) vertices of both feet. pelvis_z_m: (T,); while it nearly falls freely, as in the
-    low flight of a jogger, feet carry nobody. Between two frames the support slides by the step of that
-    vertex near the floor which moves least: a foot that rolls has one at rest, and so has the
+    low flight of a jogger, feet carry nobody. Between two frames the support slides by the step of
+    that vertex near the floor which moves least: a foot that rolls has one at rest, and so has the
     standing foot while the other swings. The steps of a spell of contact are added up and divided
     by its time, without its first and last step, in which feet come down or take off; the worst
     spell counts.
