@@ -10,7 +10,7 @@ from pipeline.compose.layout import Place
 from pipeline.compose.population import Population
 from pipeline.compose.posed import candidate
 from pipeline.compose.scene import write_scene
-from pipeline.config import load_config
+from pipeline.config import MotionSource, load_config
 from pipeline.contact import penetration_m
 from pipeline.conventions import project, transform
 from pipeline.errors import GenbError, SceneRejected
@@ -176,6 +176,20 @@ def test_consecutive_members_move_differently(default_config, body_dir):
     population = Population(default_config, body_dir)
     names = [sample_subject(default_config, population, 0, i).motion.name for i in range(20)]
     assert len(set(names)) == 20
+
+
+@pytest.mark.parametrize("clips", [2, 5, 20])
+def test_understudies_perform_other_clips(default_config, body_dir, clips):
+    """Also when the cast is as large as the number of clips, or a multiple of it."""
+    names = ["walk", "wave", "idle", "talk", "point", "jog", "kneel", "squat", "bow", "think"]
+    names += ["clap", "dance", "phone", "drink", "cheer", "throw", "kick", "lunge", "punch", "push"]
+    source = MotionSource(kind="library", include=names[:clips])
+    section = default_config.motion.model_copy(update={"sources": [source]})
+    config = default_config.model_copy(update={"motion": section})
+    population = Population(config, body_dir)
+    for index in range(5):
+        taken = [sample_subject(config, population, 0, index, a).motion.name for a in range(4)]
+        assert len(set(taken)) == min(clips, 4)
 
 
 def test_licensed_bodies_offer_no_children_without_the_template(tmp_path, monkeypatch):

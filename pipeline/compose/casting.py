@@ -17,6 +17,8 @@ from pipeline.scene import MotionSpec, SubjectSpec
 from pipeline.seeding import Stream, generator
 
 _SEED_LIMIT = 2**31 - 1
+_UNDERSTUDIES_APART = 5
+"""Successive understudies take clips this part of a source's deal further on."""
 
 
 def sample_subject(
@@ -31,7 +33,7 @@ def sample_subject(
     )
     outfits = config.cast.outfits or sorted(OUTFITS)
     # Consecutive members take different motions, so a small cast is still a varied one.
-    clip = _clip_of_turn(config.motion, seed, index + attempt * config.cast.size)
+    clip = _clip_of_turn(config.motion, seed, index, attempt)
     outfit_name = str(rng.choice(_suitable(outfits, person.sex)))
     return SubjectSpec(
         subject=f"subject_{index:04d}" + ("abcdefgh"[attempt - 1] if attempt else ""),
@@ -65,16 +67,18 @@ def _shuffled_in_blocks(seed: int, index: int, question: int, size: int = 20) ->
     return block * size + int(order[place])
 
 
-def _clip_of_turn(section: MotionSection, seed: int, turn: int) -> Clip:
-    """The clip of the `turn`-th candidate: every clip of a source once, in random order, before
-    any twice; several sources take turns by their weights."""
+def _clip_of_turn(section: MotionSection, seed: int, turn: int, attempt: int) -> Clip:
+    """The clip of the `turn`-th member: every clip of a source once, in random order, before any
+    twice; several sources take turns by their weights. An understudy (attempt > 0) performs
+    another clip of the source, as long as there are others."""
     clips = catalogue(section).clips
     sources = sorted({clip.source for clip in clips})
     weights = tuple(section.sources[s].weight for s in sources)
     source, dealt = _deal(weights, 1 << turn.bit_length())[turn]
     mine = [clip for clip in clips if clip.source == sources[source]]
     order = generator(seed, Stream.MOTION, sources[source]).permutation(len(mine))
-    return mine[int(order[dealt % len(mine)])]
+    away = attempt * (len(mine) // _UNDERSTUDIES_APART + 1)
+    return mine[int(order[(dealt + away) % len(mine)])]
 
 
 @cache
