@@ -154,7 +154,7 @@ def test_bad_motion_files_are_refused_by_name_and_the_cast_goes_on(
     config = default_config.model_copy(update={"motion": section})
     cast = PosedCast(config, 0, tmp_path / "out")
     members = [cast.member(i) for i in range(4)]
-    assert all(members), cast.refused
+    assert all(members), "\n".join(cast.refused)
     assert {m.motion.name for m in members} == {"good"}
     reasons = "\n".join(cast.refused)
     assert "nan" in reasons and "not finite" in reasons

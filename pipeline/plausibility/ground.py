@@ -14,12 +14,8 @@ _FALLING = -2.5
 fall is -9.81, and the ends of a flight and the resampling of a clip take part of it away."""
 
 _SETTLE_S, _MOST_SETTLE_M = 0.05, 0.05
-_NEARLY_FREE_FALL = -2.5
 _SUPPORT_M = 0.025
 """A foot this low may carry somebody whose clip was recorded on other legs."""
-
-_SHORTEST_SPELL = 5
-"""Steps between frames of a spell of contact that is long enough to have a speed."""
 
 
 def lowest_point_m(vertices: np.ndarray) -> np.ndarray:
@@ -72,22 +68,15 @@ def spells(on: np.ndarray) -> list[tuple[int, int]]:
 def slide_m_s(feet: np.ndarray, pelvis_z_m: np.ndarray, fps: float) -> float:
     """How fast the feet that carry the person slide over the floor, metres per second.
 
-    feet: (T, N, 3) vertices of both feet. pelvis_z_m: (T,); while it nearly falls freely, as in the
-    low flight of a jogger, feet carry nobody. Between two frames the support slides by the step of
-    that vertex near the floor which moves least: a foot that rolls has one at rest, and so has the
-    standing foot while the other swings. The steps of a spell of contact are added up and divided
-    by its time, without its first and last step, in which feet come down or take off; the worst
-    spell counts.
+    feet: (T, N, 3) vertices of both feet. pelvis_z_m: (T,); while it falls, as in the low flight of
+    a jogger, feet carry nobody. Between two frames the support slides by the step of that vertex
+    near the floor which moves least: a foot that rolls has one at rest, and so has the standing
+    foot while the other swings. The median over the clip is taken, so that the moments in which
+    one foot takes over from the other do not count.
     """
-    carried = _acceleration(pelvis_z_m, fps) > _NEARLY_FREE_FALL
+    carried = _acceleration(pelvis_z_m, fps) > _FALLING
     down = (feet[..., 2] < _SUPPORT_M) & carried[:, None]
     both = down[1:] & down[:-1]
-    step = np.diff(feet[..., :2], axis=0)
-    length = np.where(both, np.linalg.norm(step, axis=2), np.inf)
-    least = step[np.arange(len(step)), length.argmin(axis=1)] if len(step) else step[:, 0]
-    speeds = [
-        float(np.linalg.norm(least[first + 1 : last - 1].sum(axis=0))) * fps / (last - first - 2)
-        for first, last in spells(both.any(axis=1))
-        if last - first >= _SHORTEST_SPELL
-    ]
-    return max(speeds, default=0.0)
+    steps = np.where(both, np.linalg.norm(np.diff(feet[..., :2], axis=0), axis=2), np.inf)
+    least = steps[both.any(axis=1)].min(axis=1)
+    return float(np.median(least)) * fps if len(least) else 0.0
