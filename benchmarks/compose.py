@@ -17,6 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from posed_cast import PosedCast
 
+from pipeline.assets import body_dir
+from pipeline.compose.population import Population
 from pipeline.config import load_config
 from pipeline.errors import SceneRejected
 
@@ -45,12 +47,26 @@ def measure(cast: PosedCast, scenes: int) -> dict[str, float]:
     }
 
 
+def population_cost(people: int = 2000) -> str:
+    """What setting up the default population and drawing from it cost."""
+    config = load_config(CONFIGS[0])
+    started = time.perf_counter()
+    population = Population(config, body_dir(config))
+    ready = time.perf_counter()
+    rng = np.random.default_rng(0)
+    for _ in range(people):
+        population.sample_person(rng)
+    each_us = (time.perf_counter() - ready) / people * 1e6
+    return f"population: set-up {ready - started:.2f} s, {each_us:.0f} microseconds per person"
+
+
 def main() -> None:
     """Print one line per configuration, and each one's ratio to the default's."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--scenes", type=int, default=40)
     scenes = parser.parse_args().scenes
     results = {}
+    print(population_cost())
     with tempfile.TemporaryDirectory() as folder:
         for name in CONFIGS:
             cast = PosedCast(load_config(name), 0, Path(folder) / name)
