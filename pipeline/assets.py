@@ -57,6 +57,11 @@ def user_assets_dir() -> Path | None:
     return Path(value) if value else None
 
 
+def user_path(name: str) -> Path:
+    """A file that a user named: as it stands when absolute, else below $GENB_ASSETS."""
+    return (user_assets_dir() or Path()) / name
+
+
 @cache
 def manifest(kind: str) -> dict[str, Located]:
     """All assets of a kind ('hdri', 'body', 'diffusion', 'software') by id; users' rows win."""
@@ -122,8 +127,16 @@ def fingerprint(kind: str, config: Config) -> dict[str, str]:
         from pipeline.motion.catalogue import fingerprint as catalogue_fingerprint
 
         return {"catalogue": catalogue_fingerprint(config.motion)}
+    if kind == "clothed":
+        from pipeline.compose.clothed import fingerprint as clothed_fingerprint
+
+        return {"clothed": clothed_fingerprint(config.cast.clothed)}
     if kind == "hdri":
         return {name: content_hash(find_file("hdri", name)) for name in config.light.hdris}
+    if kind in ("look", "shoes"):
+        from pipeline import look_assets
+
+        return look_assets.fingerprint(config, shoes=kind == "shoes")
     if kind == "diffusion":
         section = config.diffusion
         if section.backend == "passthrough":

@@ -67,10 +67,31 @@ def _parser() -> argparse.ArgumentParser:
     give.add_argument("--out", type=Path, default=Path("out/bedlam_export"))
     give.set_defaults(run=_bedlam_export)
 
+    garment = commands.add_parser("garment", help="your own garment simulations: check their files")
+    actions = garment.add_subparsers(required=True, metavar="ACTION")
+    check = actions.add_parser("check", help="what is wrong with a garment file, and what helps")
+    _garment_options(check)
+    check.set_defaults(run=_garment_check)
+
     report = commands.add_parser("report", help="rebuild the HTML report of a dataset")
     report.add_argument("dir", type=Path)
     report.set_defaults(run=_report)
     return parser
+
+
+def _garment_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, nargs="?", metavar="FILE", help="the garment's file")
+    parser.add_argument("--motion", default="idle", help="built-in motion, or a motion file")
+    parser.add_argument("--body", default="", help="betas, e.g. 0.5,-1.2, or an .npz with `betas`")
+    parser.add_argument("--gender", default="", choices=["", "neutral", "male", "female"])
+    parser.add_argument("--frames", type=int, help="length of the clip (default: the motion's)")
+    parser.add_argument("--fps", type=float, help="frame rate of the clip (default: the motion's)")
+    parser.add_argument("--scene", type=Path, metavar="SCENE.json", help="check what is worn there")
+    parser.add_argument("--person", type=int, default=0, help="person of the scene (default 0)")
+    parser.add_argument("--apply", action="store_true", help="write the corrections to FILE.toml")
+    parser.add_argument("--picture", type=Path, metavar="PNG", help="draw before and after")
+    parser.add_argument("--config", default="genb", help="name in render_configs/ or TOML path")
+    parser.add_argument("--seed", type=int, default=0, help="of a built-in motion")
 
 
 def _dataset_options(parser: argparse.ArgumentParser, config: str, out: str) -> None:
@@ -170,6 +191,22 @@ def _bedlam_export(args: argparse.Namespace) -> int:
         print(note)
     print(f"{args.out}: be_seq.csv and motions/ of {len(args.files)} scene(s)")
     return 0
+
+
+def _garment_check(args: argparse.Namespace) -> int:
+    from pipeline.config import load_config
+    from pipeline.garments.doctor.command import Wanted, check_file, check_scene
+    from pipeline.garments.doctor.wearing import Asked
+    from pipeline.stages import Plan
+
+    plan = Plan(load_config(args.config), args.seed, Path())
+    wanted = Wanted(args.apply, args.picture)
+    if args.scene:
+        return check_scene(plan, args.scene, args.person, args.file, wanted)
+    if args.file is None:
+        raise GenbError("name a garment file, or a scene: genb garment check FILE --motion walk")
+    asked = Asked(args.motion, args.body, args.gender, args.frames, args.fps)
+    return check_file(plan, args.file, asked, wanted)
 
 
 def _report(args: argparse.Namespace) -> int:

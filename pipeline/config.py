@@ -1,7 +1,7 @@
 """Configuration: TOML layers checked once by pydantic, then trusted.
 
-The tables are in `pipeline.config_sections`; the files in `render_configs/` only say what differs
-from their defaults.
+The tables are in `pipeline.config_sections` and `pipeline.config_looks`; the files in
+`render_configs/` only say what differs from their defaults.
 """
 
 import difflib
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError, model_validator
 
+from pipeline.config_looks import FabricFolder, HairSection, LookSection
 from pipeline.config_sections import (
     AuditSection,
     BodySection,
@@ -45,9 +46,12 @@ __all__ = [
     "ControlNet",
     "DiffusionSection",
     "ExecutionSection",
+    "FabricFolder",
     "GarmentSection",
+    "HairSection",
     "LightSection",
     "LimitSection",
+    "LookSection",
     "MotionSection",
     "MotionSource",
     "NoiseSection",
@@ -75,6 +79,7 @@ class Config(Section):
     plausibility: PlausibilitySection = PlausibilitySection()
     body: BodySection = BodySection()
     garments: GarmentSection = GarmentSection()
+    look: LookSection = LookSection()
     camera: CameraSection = CameraSection()
     light: LightSection = LightSection()
     render: RenderSection = RenderSection()

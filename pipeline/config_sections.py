@@ -68,7 +68,9 @@ class CastSection(Section):
     """The pool of dressed, moving subjects that scenes draw from.
 
     A subject is one body, one motion clip and one simulated outfit; simulating is the dear part, so
-    the same subject appears in many scenes at other moments, places and colours.
+    the same subject appears in many scenes at other moments, places and colours. clothed: folders
+    (absolute, or below $GENB_ASSETS) of motion files with simulated garments beside them
+    (docs/garment-files.md); clothed_share of the cast comes from there.
     """
 
     size: Annotated[int, Field(ge=1, le=10_000)] = 20
@@ -77,6 +79,8 @@ class CastSection(Section):
     clip_frames: Annotated[int, Field(ge=1, le=240)] = 20
     fps: Annotated[float, Field(gt=0)] = 25.0
     outfits: list[str] = []
+    clothed: list[str] = []
+    clothed_share: Unit = 0.5
 
 
 class MotionSource(Section):
@@ -178,7 +182,16 @@ class BodySection(Section):
 
 
 class GarmentSection(Section):
-    """Cloth simulation."""
+    """Cloth simulation.
+
+    ease_in_frames: the least frames from the T-pose to the clip's first pose; poses far from it
+    take more. clearance_mm: distance of settled cloth from the skin. A garment with more than
+    max_inside_share of its vertices inside the body in a frame, or one deeper than
+    max_depth_mm, costs its subject the part; so does one of which max_pinched_share lies between
+    body parts that press on each other. self_collision: cloth also meets itself (slower). wind:
+    strength of a level wind (Blender's unit; 500 makes a skirt fly), 0 is none; wind_from_deg: 0
+    from ahead of the person, 90 from their left; gusts: 0 steady to 10.
+    """
 
     ease_in_frames: Annotated[int, Field(ge=5, le=120)] = 18
     quality: Annotated[int, Field(ge=1, le=40)] = 6
@@ -186,6 +199,12 @@ class GarmentSection(Section):
     collision_distance_mm: Annotated[float, Field(gt=0, le=20)] = 3.0
     clearance_mm: Annotated[float, Field(gt=0, le=20)] = 2.5
     max_inside_share: Unit = 0.005
+    max_depth_mm: Annotated[float, Field(ge=0)] = 5.0
+    max_pinched_share: Unit = 0.3
+    self_collision: bool = False
+    wind: Annotated[float, Field(ge=0, le=10_000)] = 0.0
+    wind_from_deg: float = 0.0
+    gusts: Annotated[float, Field(ge=0, le=10)] = 0.0
     shoes: bool = True
 
 
@@ -354,8 +373,13 @@ class LimitSection(Section):
 
 
 class ExecutionSection(Section):
-    """How fast, never what: nothing here changes a byte of the dataset."""
+    """How fast, never what: nothing here changes a byte of the dataset.
+
+    cloth_store_gib: size of the store of cloth simulations in the cache folder, shared by all
+    datasets; 0 keeps none.
+    """
 
     device: Literal["cpu", "cuda", "optix", "hip", "metal", "oneapi"] = "cpu"
     threads: Annotated[int, Field(ge=0)] = 0
     scene_time_limit_s: Annotated[float, Field(gt=0)] = 1800.0
+    cloth_store_gib: Annotated[float, Field(ge=0)] = 4.0

@@ -49,6 +49,8 @@ class SubjectMotion(_Arrays):
     the body-model frame (Y up) is the clip. joints: (T, 127, 3) f32, subject frame.
     ground_gap_mm: (T,) f32, lowest vertex above (+) or below (-) what the person stands on.
     airborne: (T,) bool, flight phases. self_penetration_mm: (T,) f32, deepest body part in another.
+    T_subject_motion: (T, 4, 4) f64, from the motion file's own world, turned Z up, to the subject
+    frame; the identity for built-in motions.
     """
 
     tpose: np.ndarray
@@ -60,6 +62,7 @@ class SubjectMotion(_Arrays):
     ground_gap_mm: np.ndarray
     airborne: np.ndarray
     self_penetration_mm: np.ndarray
+    T_subject_motion: np.ndarray
 
     def __post_init__(self) -> None:
         n_vertices, n_frames = len(self.tpose), len(self.clip)
@@ -71,6 +74,7 @@ class SubjectMotion(_Arrays):
         _check("joints", self.joints, n_frames, 127, 3)
         for name in ("ground_gap_mm", "airborne", "self_penetration_mm"):
             _check(name, getattr(self, name), n_frames)
+        _check("T_subject_motion", self.T_subject_motion, n_frames, 4, 4)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ _BYTES_PER_SCENE = 12_000_000
 def check_before_start(plan: Plan, scenes: int) -> None:
     """Raise GenbError for anything that would stop the run later: assets, models, names, disk."""
     from pipeline.diffusion.models import check_models
+    from pipeline.look_assets import check_look
     from pipeline.motion.catalogue import catalogue
 
     _check_writable(plan)
@@ -25,6 +26,7 @@ def check_before_start(plan: Plan, scenes: int) -> None:
     _check_names("cast.outfits", plan.config.cast.outfits, list(OUTFITS))
     for name in plan.config.light.hdris:
         check_hdri(name)
+    check_look(plan.config)
     check_models(plan.config)
     _check_smplx(plan.config)
 

@@ -10,10 +10,12 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
-from pipeline.assets import content_hash, user_assets_dir
+from pipeline.assets import content_hash, user_path
 from pipeline.config import Section
+from pipeline.config_looks import HairStyle
 from pipeline.conventions import focal_from_fov, intrinsics, look_at
 from pipeline.errors import GenbError
+from pipeline.garments.cachefile import GarmentCache, cache_files
 from pipeline.storage import canonical_json, read_json, sha256_text
 
 Vec3 = tuple[float, float, float]
@@ -47,12 +49,15 @@ class MotionSpec(Section):
 
 
 class GarmentSpec(Section):
-    """One garment: a tailor's pattern with its measures, or a user's simulation cache."""
+    """One garment: a tailor's pattern with its measures, or a user's simulation cache.
+
+    cache: the path of a file, or a table of `pipeline.garments.cachefile.GarmentCache`.
+    """
 
     kind: str
     layer: Literal["lower", "upper", "full", "outer"]
     options: dict[str, float] = {}
-    cache: str | None = None
+    cache: GarmentCache | None = None
 
 
 class SubjectSpec(Section):
@@ -70,24 +75,28 @@ class SubjectSpec(Section):
     kid: bool = False
     motion: MotionSpec
     outfit: list[GarmentSpec]
+    shoes: str = "sneaker"
 
     def digest(self) -> str:
         """Identity of the dressed subject: all but its name, and the bytes of users' files."""
         identity = self.model_dump(exclude={"subject": True, "motion": {"path"}})
-        files = [garment.cache for garment in self.outfit if garment.cache]
-        files += [self.motion.path] if self.motion.path else []
-        paths = [(user_assets_dir() or Path()) / name for name in files]
+        paths = [p for g in self.outfit if g.cache for p in cache_files(user_path(g.cache.path))]
+        paths += [user_path(self.motion.path)] if self.motion.path else []
         identity["files"] = [content_hash(path) if path.is_file() else "" for path in paths]
         return sha256_text(canonical_json(identity))[:16]
 
 
 class AppearanceSpec(Section):
-    """Colours and patterns; nothing here moves a vertex of the body or of a garment."""
+    """Colours and patterns; nothing here moves a vertex of the body or of a garment.
+
+    hair_mesh: an id of $GENB_ASSETS/hair.toml that takes the place of hair_style's strands.
+    """
 
     skin_tone: Annotated[float, Field(ge=0, le=1)]
     iris: Literal["brown", "dark", "hazel", "green", "blue"]
-    hair_style: Literal["short", "medium", "long", "bald"]
+    hair_style: HairStyle
     hair_colour: Literal["black", "brown", "auburn", "blond", "grey"]
+    hair_mesh: str = ""
     garment_seeds: list[int]
     shoe_seed: int
     seed: int

@@ -34,19 +34,26 @@ _POSED_BY = (
     *("motion.loop_blend_s", "motion.fill_hands", "motion.fill_gaze"),
     *("garments.ease_in_frames", "garments.shoes"),
 )
+_CAST_BY = ("cast", "motion", "body", "look.shoes")
+_COMPOSED_BY = (
+    *("scene", "camera", "light", "body"),
+    *("look.hair", "look.hair_meshes", "look.hair_mesh_share"),
+)
+_RENDERED_BY = ("render", "look.fabric_folders", "look.fabric_share")
+_CAST_BY = ("cast", "motion", "body")
 
 STAGES = {
     stage.name: stage
     for stage in (
-        Stage("pose", 2, _POSED_BY, (), asset_kinds=("body",)),
-        Stage("dress", 3, ("garments",), ("pose",)),
-        Stage("cast", 2, ("cast", "motion", "body"), ("dress",), ("motion",), seeded=True),
-        Stage("compose", 2, ("scene", "camera", "light", "body"), ("cast",), seeded=True),
+        Stage("pose", 3, _POSED_BY, (), asset_kinds=("body",)),
+        Stage("dress", 4, ("garments",), ("pose",), ("shoes",)),
+        Stage("cast", 3, _CAST_BY, ("dress",), ("motion", "clothed"), seeded=True),
+        Stage("compose", 3, _COMPOSED_BY, ("cast",), seeded=True),
         Stage("bodies", 2, (), ("compose", "pose")),
-        Stage("render", 3, ("render",), ("bodies", "dress"), asset_kinds=("hdri",)),
-        Stage("truth", 2, ("audit",), ("render",)),
+        Stage("render", 4, _RENDERED_BY, ("bodies", "dress"), asset_kinds=("hdri", "look")),
+        Stage("truth", 3, ("audit",), ("render",)),
         Stage("rerender", 1, ("diffusion",), ("truth",), asset_kinds=("diffusion",), seeded=True),
-        Stage("shards", 2, ("shards",), ("rerender",)),
+        Stage("shards", 3, ("shards",), ("rerender",)),
     )
 }
 SCENE_STAGES = ("compose", "bodies", "render", "truth", "rerender")

@@ -14,8 +14,8 @@ from pipeline.garments.__main__ import write_dress
 from pipeline.garments.caches import GarmentSequence, read_cache
 from pipeline.garments.contact import Layer, push_outside
 from pipeline.garments.patterns import read_template
-from pipeline.garments.simulate import ClothSettings, fault, simulate, tear
-from pipeline.scene import GarmentSpec, MotionSpec, SubjectSpec
+from pipeline.garments.simulate import ClothSettings, ClothTask, fault, simulate, tear
+from pipeline.scene import MotionSpec, SubjectSpec
 from pipeline.storage import read_json, read_npz
 
 FPS = 25.0
@@ -88,8 +88,7 @@ def test_the_body_is_inside_its_clothes(dressed, template, motion):
         assert row["inside_share_max"] <= 0.005
         cloth = read_cache(dressed / row["file"], row["fps"]).vertices[-1]
         body = trimesh.Trimesh(motion.clip[-1], template.faces, process=False)
-        winding = _inside_by_rays(body, cloth)
-        assert winding.mean() <= 0.005 + row["pinched_share_max"]
+        assert _inside_by_rays(body, cloth).mean() <= 0.005
 
 
 def _inside_by_rays(body, points):
@@ -121,24 +120,6 @@ def test_dressing_twice_gives_the_same_vertices(subject, template, motion, dress
     assert (dressed / "dress.json").read_bytes() == (tmp_path / "dress.json").read_bytes()
 
 
-def test_a_user_cache_replaces_the_simulation(subject, template, motion, sequence, tmp_path):
-    alembic.write(tmp_path / "mine.abc", sequence, FPS)
-    mine = GarmentSpec(kind="cape", layer="outer", cache=str(tmp_path / "mine.abc"))
-    folder = tmp_path / "out"
-    folder.mkdir()
-    write_dress(
-        subject.model_copy(update={"outfit": [mine]}),
-        template,
-        motion,
-        GarmentSection(shoes=False),
-        folder,
-    )
-    (row,) = read_json(folder / "dress.json")["garments"]
-    assert (row["kind"], row["layer"], row["frames"]) == ("cape", "outer", 3)
-    back = read_cache(folder / row["file"], FPS)
-    np.testing.assert_allclose(back.vertices, sequence.vertices[:3], atol=1e-6)
-
-
 def _sheet(size=9):
     """A square sheet 1 m above a static floor triangle."""
     grid = np.linspace(-0.5, 0.5, size)
@@ -152,20 +133,27 @@ def _sheet(size=9):
     return points, faces, floor
 
 
-def _run_sheet(path, frames=12):
+def _run_sheet(path, frames=12, **settings):
     points, faces, floor = _sheet()
     pinned = np.arange(9)
-    settings = ClothSettings(quality=5, collision_quality=2, distance_m=0.003)
-    floors = np.repeat(floor[None], frames, axis=0)
-    result, cpu_s = simulate(
-        points, faces, pinned, path(points[pinned]), floors, np.array([[0, 1, 2]]), settings
+    settings = ClothSettings(
+        **{"quality": 5, "collision_quality": 2, "distance_m": 0.003, **settings}
     )
+    floors = np.repeat(floor[None], frames, axis=0)
+    skin = path(points[pinned])
+    task = ClothTask(points, faces, pinned, skin, floors, np.array([[0, 1, 2]]))
+    result, cpu_s = simulate(task, settings)
     assert cpu_s > 0
-    return fault(result, points, faces, path(points[pinned])) or tear(result, points, faces), result
+    none = np.zeros(result.shape[:2], bool)
+    return fault(result, points, faces, skin) or tear(result, points, faces, skin, none), result
+
+
+def _still(points):
+    return np.repeat(points[None], 12, axis=0)
 
 
 def test_a_hanging_sheet_is_fine_and_hangs():
-    wrong, result = _run_sheet(lambda p: np.repeat(p[None], 12, axis=0))
+    wrong, result = _run_sheet(_still)
     assert wrong is None
     np.testing.assert_allclose(result[-1, :9], result[0, :9], atol=1e-5)
     assert result[-1, -1, 2] < 0.9
@@ -173,21 +161,79 @@ def test_a_hanging_sheet_is_fine_and_hangs():
 
 def test_a_torn_sheet_is_noticed():
     def torn(points):
-        path = np.repeat(points[None], 12, axis=0)
+        path = _still(points)
         path[3:, ::2, 2] += 0.5
+        # The skin tells how long an edge may be: this one is said to be as short as ever.
         return path
 
-    assert "torn" in _run_sheet(torn)[0]
+    points, faces, _ = _sheet()
+    _, result = _run_sheet(torn)
+    none = np.zeros(result.shape[:2], bool)
+    assert "torn" in tear(result, points, faces, _still(points[:9]), none)
+
+
+@pytest.mark.parametrize(("from_deg", "blown"), [(0, (0, 1)), (90, (-1, 0)), (180, (0, -1))])
+def test_wind_blows_from_where_it_is_said_to(from_deg, blown):
+    """Wind from ahead (-Y) drives a sheet backwards (+Y); from the left (+X), to the right."""
+    calm = _run_sheet(_still)[1][-1].mean(axis=0)
+    push = [
+        _run_sheet(_still, wind=strength, wind_from_deg=from_deg)[1][-1].mean(axis=0) - calm
+        for strength in (100.0, 400.0)
+    ]
+    along = [float(p[:2] @ blown) for p in push]
+    # How far it swings depends on how it hangs; where to, and that more wind does more, does not.
+    assert 0.002 < along[0] < along[1]
+
+
+def test_self_collision_reaches_the_solver():
+    """A sheet folded onto itself keeps its two sides apart only when it meets itself."""
+    points, faces, floor = _sheet(17)
+    # Fold the free half back under the pinned one, 2 cm below, and let gravity press nothing:
+    # the pinned half is lowered onto the free one.
+    task_points = points.copy()
+    far = points[:, 0] > 0
+    task_points[far, 0] *= -1
+    task_points[far, 2] -= 0.02
+    pinned = np.flatnonzero(points[:, 0] <= 1e-9)
+    frames = 10
+    skin = np.repeat(task_points[None], frames, axis=0)
+    skin[:, :, 2] -= np.linspace(0, 0.12, frames)[:, None]
+    order = np.argsort(~np.isin(np.arange(len(points)), pinned), kind="stable")
+    number = np.argsort(order)
+    bound = len(pinned)
+    task = ClothTask(
+        task_points[order],
+        number[faces],
+        np.arange(bound),
+        skin[:, order][:, :bound],
+        np.repeat(floor[None], frames, axis=0),
+        np.array([[0, 1, 2]]),
+    )
+    results = [
+        simulate(
+            task,
+            ClothSettings(
+                quality=8, collision_quality=4, distance_m=0.004, self_collision=meets_itself
+            ),
+        )[0][-1]
+        for meets_itself in (False, True)
+    ]
+    assert np.abs(results[0] - results[1]).max() > 1e-4
 
 
 def test_faults_are_told_apart():
     points, faces, _ = _sheet()
     still = np.repeat(points[None], 4, axis=0)
+    none = np.zeros(still.shape[:2], bool)
     assert fault(still, points, faces, still) is None
-    assert tear(still, points, faces) is None and "torn" in tear(still * 2.1, points, faces)
+    assert tear(still, points, faces, still, none) is None
+    assert "torn" in tear(still * 2.1, points, faces, still, none)
+    # As long as the skin under it is not torn; between body parts nobody sees it.
+    assert tear(still * 2.1, points, faces, still * 2.1, none) is None
+    assert tear(still * 2.1, points, faces, still, ~none) is None
     broken = still.copy()
     broken[2, 5] = np.nan
-    assert "not finite from frame 2" in fault(broken, points, faces, still)
+    assert "exploded in frame 2" in fault(broken, points, faces, still)
     assert "left the body" in fault(still + [0, 0, 1.0], points, faces, still)
     assert "crumpled" in fault(still * 0.4, points, faces, still)
 
@@ -196,11 +242,11 @@ def test_divergence_is_retried_once_then_rejected(template, motion, monkeypatch)
     """A body that jumps 30 m in a frame cannot be dressed: both tries fail, and it says why."""
     clip = motion.clip.copy()
     clip[1:] += np.array([0, 0, 30.0], np.float32)
-    who = dressing.wearer(template, replace(motion, clip=clip))
+    who = dressing.wearer(template, replace(motion, clip=clip), 0.003)
     tries = []
-    simulated = dressing.simulate
+    simulated = dressing.simulate_once
     monkeypatch.setattr(
-        dressing, "simulate", lambda *task: tries.append(task[-1]) or simulated(*task)
+        dressing, "simulate_once", lambda *task: tries.append(task[1]) or simulated(*task)
     )
     with pytest.raises(SceneRejected, match="tank diverged twice"):
         dressing.dress(who, outfits.garment("tank"), [], GarmentSection(quality=2))

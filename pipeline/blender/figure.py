@@ -3,9 +3,10 @@
 import bpy
 import numpy as np
 
-from pipeline.blender import cloth_materials, features, fuzz, groom, hair, palette
+from pipeline.blender import features, fuzz, groom, hair, hair_fall
+from pipeline.blender.clothing import Clothing
 from pipeline.blender.eyes import eye_material, teeth_material, tongue_material
-from pipeline.blender.hems import Hem, plan_hem
+from pipeline.blender.hair_mesh import HairMesh
 from pipeline.blender.people import (
     face_parts,
     label,
@@ -17,8 +18,9 @@ from pipeline.blender.people import (
     set_uv,
     set_vector,
 )
+from pipeline.blender.scalp import Scalp
 from pipeline.blender.skin import skin_material
-from pipeline.blender.wardrobe import Worn, side_faces, world_normals
+from pipeline.blender.wardrobe import Worn, world_normals
 from pipeline.body.modelfile import JOINT_INDEX, ModelFile
 from pipeline.contracts import SceneBodies
 from pipeline.conventions import PARTS
@@ -62,8 +64,10 @@ class Figure:
         look = person.appearance
         rng = np.random.default_rng(look.seed)
         self._head = features.find_head(self._tpose, model)
-        style = look.hair_style if with_hair else "bald"
+        style = look.hair_style if with_hair and not look.hair_mesh else "bald"
         self._groom = groom.plan_hair(style, self._tpose, model, self._head, rng)
+        self._wig = self._read_wig(look.hair_mesh) if with_hair and look.hair_mesh else None
+        self._scalp = self._covered_scalp()
         self._man = person.subject.sex == "male" and person.subject.age_years >= _GROWN_UP_YEARS
         stubble = float(rng.choice([0.25, 0.55, 0.9])) if self._man else 0.0
         bearded = self._man and rng.random() < 0.25
@@ -71,23 +75,25 @@ class Figure:
         fullness = float(rng.uniform(1.0, 1.5) if self._man else rng.uniform(0.7, 1.1))
         self._fuzz = fuzz.plan_fuzz(self._tpose, model, self._head, fullness, beard_m, rng)
         self.body = self._add_body(person, painted, stubble, rng)
-        self._hems = [_hem(garment) for garment in worn]
-        self._garments = self._dress()
+        scheme = np.random.default_rng([look.seed, 1])
+        self._clothing = Clothing(worn, index, self._instance, scheme)
         self._hair = self._add_hair(person) if with_hair else []
 
     @property
     def coverings(self) -> list[bpy.types.Object]:
         """Everything but the naked body."""
-        return self._garments + self._hair
+        return self._clothing.things + self._hair
 
     def show(self, frame: int) -> None:
         """Move everything to a frame of the scene."""
         move_vertices(self.body, self._vertices[frame])
-        for thing, worn, hem in zip(self._garments, self._worn, self._hems, strict=True):
-            vertices = worn.vertices[frame]
-            move_vertices(thing, hem.extend(vertices) if hem else vertices)
+        clothes = self._clothing
+        for thing, vertices in zip(clothes.things, clothes.vertices(frame), strict=True):
+            move_vertices(thing, vertices)
         for thing, strands in zip(self._hair, self._all_strands(frame), strict=False):
             hair.move_strands(thing, strands)
+        if self._wig and self._hair:
+            self._wig.move(self._hair[-1], self._vertices[frame])
 
     def evaluated_vertices(self) -> np.ndarray:
         """Body vertices (V, 3) f32 world m as Blender evaluates them."""
@@ -107,7 +113,7 @@ class Figure:
             "lip": features.lips(tpose, head),
             "flush": features.flush(tpose, head) * (1.1 if child else 0.85),
             "beard": features.beard(tpose, head),
-            "scalp": self._groom.scalp if self._groom else np.zeros(len(tpose)),
+            "scalp": self._scalp,
         }
         for name, values in fields.items():
             set_scalar(body.data, name, "POINT", values)
@@ -125,56 +131,19 @@ class Figure:
         """Part per face: skin under hair counts as hair, as seen between the strands."""
         parts = face_parts(self._model.vertex_part, self._model.faces)
         parts[self._model.face_part > 0] = PARTS["eyes_mouth"]
-        if self._groom:
-            covered = self._groom.scalp[self._model.faces].mean(axis=1) > 0.5
-            parts[covered] = PARTS["hair"]
+        parts[self._scalp[self._model.faces].mean(axis=1) > 0.5] = PARTS["hair"]
         return parts
 
-    def _dress(self) -> list[bpy.types.Object]:
-        materials = self._fabrics()
-        things = []
-        for number, (worn, hem) in enumerate(zip(self._worn, self._hems, strict=True)):
-            name, side = f"worn_{self._index}_{number}", side_faces(worn)
-            if hem:
-                thing = new_mesh(name, hem.extend(worn.vertices[0]), hem.faces)
-                set_vector(thing.data, "rest", hem.repeat(worn.rest))
-                side = np.append(side, np.zeros(len(hem.faces) - len(side)))
-            else:
-                thing = new_mesh(name, worn.vertices[0], worn.faces)
-                set_vector(thing.data, "rest", worn.rest)
-                sole = np.zeros(len(worn.rest)) if worn.sole is None else worn.sole
-                set_scalar(thing.data, "sole", "POINT", sole)
-            set_scalar(thing.data, "side", "FACE", side)
-            set_materials(thing, [materials[number]])
-            label(thing, self._instance, worn.part)
-            things.append(thing)
-        return things
+    def _read_wig(self, asset_id: str) -> HairMesh:
+        name = f"hair_{self._index}"
+        return HairMesh(asset_id, self._tpose, self._model, self._head, name)
 
-    def _fabrics(self) -> list[bpy.types.Material]:
-        """One material per garment; the bottom's colour is chosen first, the top goes with it."""
-        materials: dict[int, bpy.types.Material] = {}
-        bottom = None
-        order = sorted(range(len(self._worn)), key=lambda i: self._worn[i].part != PARTS["lower"])
-        for number in order:
-            worn = self._worn[number]
-            rng = np.random.default_rng(worn.seed)
-            if worn.part == PARTS["shoes"]:
-                materials[number] = cloth_materials.shoe_material(rng)
-                continue
-            if worn.part == PARTS["lower"]:
-                base = bottom = palette.bottom_colour(rng)
-            else:
-                base = palette.top_colour(rng, bottom)
-            materials[number] = self._cloth(worn, base, rng)
-        return [materials[number] for number in range(len(self._worn))]
-
-    def _cloth(self, worn: Worn, base: np.ndarray, rng: np.random.Generator):
-        pattern = cloth_materials.choose_pattern(worn.kind, rng)
-        accent = palette.accent_colour(rng, base)
-        low, high = worn.rest.min(axis=0), worn.rest.max(axis=0)
-        middle = (low + high) / 2
-        chest = np.array([middle[0], middle[1], high[2] - 0.34 * (high[2] - low[2])])
-        return cloth_materials.cloth_material(pattern, base, accent, chest, rng)
+    def _covered_scalp(self) -> np.ndarray:
+        """How much hair covers the skin (V,), 0..1."""
+        if self._wig:
+            density = Scalp(self._tpose, self._model, self._head).density(self._tpose)
+            return np.clip(density * 1.3 - 0.15, 0, 1)
+        return self._groom.scalp if self._groom else np.zeros(len(self._tpose))
 
     def _add_hair(self, person: PersonSpec) -> list[bpy.types.Object]:
         """Brows, lashes and beard first, then the hair of the head, if any."""
@@ -189,6 +158,9 @@ class Figure:
             thing = hair.add_strands(name, strands, self._instance, part, radius_m)
             thing.data.materials.append(look)
             things.append(thing)
+        if self._wig:
+            seed = person.appearance.seed
+            things.append(self._wig.add(self._vertices[0], self._instance, colour, seed))
         return things
 
     def _all_strands(self, frame: int) -> list[np.ndarray]:
@@ -208,11 +180,6 @@ class Figure:
                 points.append(worn.vertices[frame])
                 normals.append(world_normals(worn, frame))
         obstacles = np.concatenate(points), np.concatenate(normals)
-        return groom.grow(self._groom, vertices, self._tpose, self._model, self._head, obstacles)
-
-
-def _hem(worn: Worn) -> Hem | None:
-    """Cloth of triangles gets a hem; shoes and odd meshes keep their edges."""
-    if worn.part == PARTS["shoes"] or worn.faces.shape[1] != 3:
-        return None
-    return plan_hem(worn.faces, len(worn.rest))
+        return hair_fall.grow(
+            self._groom, vertices, self._tpose, self._model, self._head, obstacles
+        )

@@ -3,7 +3,7 @@
 import bpy
 import numpy as np
 
-from pipeline.blender.nodes import bare_material
+from pipeline.blender.nodes import bare_material, new_material
 from pipeline.blender.passes import PART_ATTRIBUTE
 from pipeline.blender.people import set_scalar
 
@@ -57,4 +57,19 @@ def hair_material(colour: np.ndarray, grey_share: float) -> bpy.types.Material:
     graph.set(shader, "IOR", 1.45)
     graph.set(shader, "Radial Roughness", 0.45)
     graph.tree.links.new(shader.outputs[0], surface)
+    return material
+
+
+def hair_surface_material(colour: np.ndarray) -> bpy.types.Material:
+    """A modelled surface of hair without pictures: streaks of a linear RGB colour (3,)."""
+    material, graph, principled = new_material("hair_surface")
+    place = graph.add("TexCoord").outputs["Object"]
+    stretched = graph.add(
+        "VectorMath", {0: place, 1: (700.0, 700.0, 25.0)}, operation="MULTIPLY"
+    ).outputs[0]
+    streaks = graph.noise(stretched, 1.0, 2.0)
+    tone = graph.ramp(streaks, [(0.35, colour * 0.6), (0.65, colour * 1.4 + 0.004)])
+    graph.set(principled, "Base Color", tone)
+    graph.set(principled, "Roughness", 0.45)
+    graph.set(principled, "Normal", graph.bump(streaks, 0.0015, 0.6))
     return material

@@ -16,12 +16,15 @@ class Hem:
 
     faces: (M', 3) all faces, the hem's included. border (B,): the vertices that are folded.
     inwards (B,): for each, a neighbour inside the cloth. cloth_faces (M, 3): without the hem.
+    source: (M' - M, 3) for each corner of the hem's faces, the corner of the cloth's faces (row 3 f
+    + k is corner k of face f) whose texture it goes on with.
     """
 
     faces: np.ndarray
     border: np.ndarray
     inwards: np.ndarray
     cloth_faces: np.ndarray
+    source: np.ndarray
 
     def extend(self, vertices: np.ndarray) -> np.ndarray:
         """Vertices (N + 2B, 3) with the fold, metres."""
@@ -37,6 +40,15 @@ class Hem:
         """Per-vertex values (N, ...) extended to the fold."""
         return np.concatenate([values, values[self.border], values[self.border]])
 
+    def repeat_corners(self, values: np.ndarray) -> np.ndarray:
+        """Values per face corner (M, 3, ...) extended to the fold's faces."""
+        flat = values.reshape(-1, *values.shape[2:])
+        return np.concatenate([values, flat[self.source]])
+
+    def repeat_faces(self, values: np.ndarray) -> np.ndarray:
+        """Values per face (M,) extended to the fold's faces, from the face that each is sewn to."""
+        return np.concatenate([values, values[self.source[:, 0] // 3]])
+
 
 def plan_hem(faces: np.ndarray, count: int) -> Hem:
     """Hem of a triangle mesh; faces (M, 3), `count` vertices."""
@@ -44,15 +56,29 @@ def plan_hem(faces: np.ndarray, count: int) -> Hem:
     border = np.concatenate(loops) if loops else np.zeros(0, int)
     first = {int(v): count + i for i, v in enumerate(border)}
     turn = len(border)
-    strips = []
+    strips, source = [], []
+    corner = _border_corners(faces)
     for loop in loops:
         for a, b in zip(loop, np.roll(loop, -1), strict=True):
             # The strip runs against the border's own direction, so both keep one orientation.
             a1, b1 = first[int(a)], first[int(b)]
             strips += [(b, a, a1), (b, a1, b1), (b1, a1, a1 + turn), (b1, a1 + turn, b1 + turn)]
+            at_a, at_b = corner[int(a), int(b)]
+            source += [(at_b, at_a, at_a), (at_b, at_a, at_b), (at_b, at_a, at_a)]
+            source.append((at_b, at_a, at_b))
     extra = np.array(strips, faces.dtype).reshape(-1, 3)
     inwards = _inner_neighbour(faces, border, count)
-    return Hem(np.concatenate([faces, extra]), border, inwards, faces)
+    source = np.array(source, int).reshape(-1, 3)
+    return Hem(np.concatenate([faces, extra]), border, inwards, faces, source)
+
+
+def _border_corners(faces: np.ndarray) -> dict[tuple[int, int], tuple[int, int]]:
+    """Directed edge (a, b) of a face -> its corners at a and b, as rows of the flattened faces."""
+    corners = np.arange(faces.size).reshape(faces.shape)
+    ends = np.roll(corners, -1, axis=1)
+    columns = (faces, np.roll(faces, -1, axis=1), corners, ends)
+    rows = zip(*(column.ravel().tolist() for column in columns), strict=True)
+    return {(a, b): (at_a, at_b) for a, b, at_a, at_b in rows}
 
 
 def _inner_neighbour(faces: np.ndarray, border: np.ndarray, count: int) -> np.ndarray:

@@ -57,9 +57,9 @@ def set_vector(data: bpy.types.ID, name: str, values: np.ndarray) -> None:
     attribute.data.foreach_set("vector", np.ascontiguousarray(values, np.float32).ravel())
 
 
-def set_uv(thing: bpy.types.Object, corner_uv: np.ndarray) -> None:
-    """Attach texture coordinates (F, 3, 2)."""
-    layer = thing.data.uv_layers.new(name="UVMap")
+def set_uv(thing: bpy.types.Object, corner_uv: np.ndarray, name: str = "UVMap") -> None:
+    """Attach texture coordinates (F, 3, 2) under a name."""
+    layer = thing.data.uv_layers.new(name=name)
     layer.data.foreach_set("uv", np.ascontiguousarray(corner_uv, np.float32).ravel())
 
 

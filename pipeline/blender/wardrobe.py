@@ -4,12 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.assets import user_path
 from pipeline.blender.session import quiet
+from pipeline.blender.texture_folders import Pictures, choose_look
+from pipeline.config import LookSection
 from pipeline.contracts import SceneBodies
 from pipeline.conventions import PARTS, transform
 from pipeline.errors import GenbError
 from pipeline.garments.caches import read_cache
 from pipeline.garments.surface import vertex_normals
+from pipeline.look_assets import fabric_folder
 from pipeline.scene import PersonSpec, SceneSpec
 from pipeline.stages import Plan
 from pipeline.storage import read_json, read_npz
@@ -19,9 +23,11 @@ from pipeline.storage import read_json, read_npz
 class Worn:
     """One garment in a scene.
 
-    vertices: (F, N, 3) f32 world m. faces: (M, 3 or 4). rest: (N, 3) f32 m, its place on the
+    vertices: (F, N, 3) f32 world m. faces: (M, 3). rest: (N, 3) f32 m, its place on the
     T-pose. part: id of `conventions.PARTS`. seed: of its colours. sole: (N,) f32, 1 on the sole of
-    a shoe, or None.
+    a shoe, or None. style: of shoes. pixel_m: the least that a pixel covers of it, m. corner_uv:
+    (M, 3, 2) of a garment that brings its own texture coordinates. face_group: (M,) index into
+    groups, the materials' names. pictures: the textures it wears, or None for a procedural fabric.
     """
 
     kind: str
@@ -31,6 +37,12 @@ class Worn:
     rest: np.ndarray
     seed: int
     sole: np.ndarray | None = None
+    style: str = ""
+    pixel_m: float = 0.001
+    corner_uv: np.ndarray | None = None
+    face_group: np.ndarray | None = None
+    groups: tuple[str, ...] = ()
+    pictures: Pictures | None = None
 
     def __post_init__(self) -> None:
         if self.vertices.ndim != 3 or self.vertices.shape[1:] != self.rest.shape:
@@ -45,14 +57,15 @@ def read_wardrobe(plan: Plan, spec: SceneSpec, bodies: SceneBodies) -> list[list
     Raises GenbError when a cache is missing, damaged or shorter than the scene needs.
     """
     return [
-        _read_person(plan, person, spec.clip_frames(person), bodies.T_world_subject[:, k])
+        _read_person(plan, spec, person, bodies.T_world_subject[:, k])
         for k, person in enumerate(spec.people)
     ]
 
 
 def _read_person(
-    plan: Plan, person: PersonSpec, frames: list[int], T_world_subject: np.ndarray
+    plan: Plan, spec: SceneSpec, person: PersonSpec, T_world_subject: np.ndarray
 ) -> list[Worn]:
+    frames = spec.clip_frames(person)
     folder = plan.subject_dir("dress", person.subject)
     rows = read_json(folder / "dress.json")["garments"]
     seeds = _seeds(person, rows)
@@ -70,6 +83,7 @@ def _read_person(
         rest = beside.get("rest", sequence.vertices[0])
         pairs = zip(T_world_subject, frames, strict=True)
         vertices = np.stack([transform(T, sequence.vertices[f]) for T, f in pairs])
+        groups = tuple(row.get("groups", ()))
         worn.append(
             Worn(
                 kind=row["kind"],
@@ -79,9 +93,46 @@ def _read_person(
                 rest=rest.astype(np.float32),
                 seed=seed,
                 sole=beside.get("sole"),
+                style=person.subject.shoes if row["layer"] == "shoes" else "",
+                pixel_m=_pixel_m(spec, vertices),
+                corner_uv=beside.get("corner_uv"),
+                face_group=beside.get("face_group"),
+                groups=groups,
+                pictures=_pictures(row, seed, groups, plan.config.look, "corner_uv" in beside),
             )
         )
     return worn
+
+
+def _pixel_m(spec: SceneSpec, vertices: np.ndarray) -> float:
+    """The least that a pixel covers of a garment (F, N, 3) in any frame, m."""
+    covered = []
+    for frame, points in enumerate(vertices):
+        view = spec.camera_at(frame)
+        depth = transform(view.T_cam_world(), points)[:, 2]
+        covered.append(max(float(np.quantile(depth, 0.05)), 0.05) / view.K()[0, 0])
+    return min(covered)
+
+
+def _pictures(
+    row: dict, seed: int, groups: tuple[str, ...], look: LookSection, own_uv: bool
+) -> Pictures | None:
+    """The pictures that a garment wears: its own, or one of the configured fabrics, or none."""
+    if row.get("textures"):
+        if not own_uv:
+            raise GenbError(
+                f"the {row['kind']} ({row['file']}) has textures ({row['textures']}) but its cache "
+                "has no texture coordinates. Export it with UVs, or leave `textures` out."
+            )
+        return choose_look(user_path(row["textures"]), seed, groups)
+    suiting = [f for f in look.fabric_folders if not f.kinds or row["kind"] in f.kinds]
+    if row["layer"] == "shoes" or not suiting:
+        return None
+    rng = np.random.default_rng([seed, len(suiting)])
+    if own_uv or rng.random() >= look.fabric_share:
+        return None
+    chosen = suiting[int(rng.integers(len(suiting)))]
+    return choose_look(fabric_folder(chosen), seed, tile_m=chosen.tile_m)
 
 
 def _seeds(person: PersonSpec, rows: list[dict]) -> list[int]:
@@ -100,19 +151,6 @@ def _seeds(person: PersonSpec, rows: list[dict]) -> list[int]:
     return seeds
 
 
-def side_faces(worn: Worn) -> np.ndarray:
-    """(M,) 1 where the cloth faces sideways on the T-pose, 0 where it faces front or back."""
-    normal = vertex_normals(worn.rest.astype(float), _triangles(worn.faces))
-    mean = normal[worn.faces].mean(axis=1)
-    return (np.abs(mean[:, 0]) > np.abs(mean[:, 1])).astype(np.float32)
-
-
 def world_normals(worn: Worn, frame: int) -> np.ndarray:
     """(N, 3) unit vertex normals of one frame."""
-    return vertex_normals(worn.vertices[frame].astype(float), _triangles(worn.faces))
-
-
-def _triangles(faces: np.ndarray) -> np.ndarray:
-    if faces.shape[1] == 3:
-        return faces
-    return np.concatenate([faces[:, [0, 1, 2]], faces[:, [0, 2, 3]]])
+    return vertex_normals(worn.vertices[frame].astype(float), worn.faces)

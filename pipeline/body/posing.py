@@ -8,24 +8,27 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from pipeline.body.frames import SUBJECT_FROM_BODY, transform_root
 from pipeline.body.gaze import look_at_point
 from pipeline.body.model import BodyModel, load_body_model
 from pipeline.body.modelfile import model_path, read_model_file
+from pipeline.config import MotionSection
 from pipeline.contracts import SceneBodies, SubjectMotion
 from pipeline.conventions import rotation_z
 from pipeline.errors import GenbError, SceneRejected
 from pipeline.garments.measures import SHOE_SOLE_M
+from pipeline.garments.shoe_kinds import BAREFOOT
 from pipeline.motion.clips import perform
 from pipeline.motion.flesh import measure_flesh
 from pipeline.motion.kinematics import forward_kinematics
 from pipeline.motion.motion import MotionError
-from pipeline.motion.resample import ease_in
+from pipeline.motion.resample import ease_in, ease_in_length
 from pipeline.plausibility.ground import airborne, settle_m
 from pipeline.plausibility.judgement import Plausibility, judge
 from pipeline.plausibility.selfcontact import BodySegments
-from pipeline.scene import PersonSpec, SceneSpec, SubjectSpec
+from pipeline.scene import MotionSpec, PersonSpec, SceneSpec, SubjectSpec
 from pipeline.stages import Plan
 
 BODIES_FILE = "bodies.npz"
@@ -93,11 +96,13 @@ def move_subject(plan: Plan, subject: SubjectSpec) -> tuple[SubjectMotion, Plaus
     transl = motion.transl.astype(np.float64)
     if own_ground:
         transl = transl + motion.own_place(model.pelvis(betas))
-    ease_pose = ease_in(motion.pose[0], plan.config.garments.ease_in_frames)
+    lead = ease_in_length(motion.pose[0], plan.config.garments.ease_in_frames)
+    ease_pose = ease_in(motion.pose[0], lead)
     ease_transl = np.repeat(transl[:1], len(ease_pose), axis=0)
     posed = model.evaluate(betas, motion.pose, transl)
 
-    sole_m = SHOE_SOLE_M if plan.config.garments.shoes and not own_ground else 0.0
+    shod = plan.config.garments.shoes and subject.shoes != BAREFOOT and not own_ground
+    sole_m = SHOE_SOLE_M if shod else 0.0
     lowest_m = posed.vertices[..., 1].min(axis=1)
     # One dip of a captured foot must not leave the rest of the clip in the air.
     floor_m = np.percentile(lowest_m, _FLOOR_PERCENTILE) if spec.path else lowest_m.min()
@@ -130,8 +135,38 @@ def move_subject(plan: Plan, subject: SubjectSpec) -> tuple[SubjectMotion, Plaus
         ground_gap_mm=found.ground_gap_mm,
         airborne=found.airborne,
         self_penetration_mm=found.self_penetration_mm,
+        T_subject_motion=_subject_from_motion(
+            spec, motion.pose, transl + up, rest_joints, plan.config.motion
+        ),
     )
     return moved, found
+
+
+def _subject_from_motion(
+    spec: MotionSpec,
+    pose: np.ndarray,
+    transl: np.ndarray,
+    rest_joints: np.ndarray,
+    section: MotionSection,
+) -> np.ndarray:
+    """T_subject_motion (T, 4, 4): where each frame of the clip went from its place in the file.
+
+    pose (T, 165) and transl (T, 3) are the clip's own. Both roots are known, so the rigid motion
+    between them is. A mirrored clip is no rigid motion of its file, and gets the identity.
+    """
+    if spec.path is None or spec.mirrored:
+        return np.tile(np.eye(4), (spec.frames, 1, 1))
+    own = spec.model_copy(update={"heading": "file", "ground": "file", "fit_stride": False})
+    file = perform(own, rest_joints, section)
+    pelvis = rest_joints[0].astype(np.float64)
+    file_transl = file.transl + file.own_place(pelvis)
+    roots = [Rotation.from_rotvec(p[:, :3].astype(np.float64)) for p in (pose, file.pose)]
+    turn = SUBJECT_FROM_BODY @ (roots[0] * roots[1].inv()).as_matrix() @ SUBJECT_FROM_BODY.T
+    here, there = ((t + pelvis) @ SUBJECT_FROM_BODY.T for t in (transl, file_transl))
+    T_subject_motion = np.tile(np.eye(4), (spec.frames, 1, 1))
+    T_subject_motion[:, :3, :3] = turn
+    T_subject_motion[:, :3, 3] = here - np.einsum("tij,tj->ti", turn, there)
+    return T_subject_motion
 
 
 def _to_subject(points_body: np.ndarray) -> np.ndarray:

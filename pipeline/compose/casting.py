@@ -9,9 +9,11 @@ from functools import cache
 
 import numpy as np
 
+from pipeline.compose.clothed import clothed_of_turn, sample_clothed
 from pipeline.compose.population import Population
 from pipeline.config import Config, MotionSection
 from pipeline.garments.outfits import OUTFITS, sample_outfit
+from pipeline.garments.shoe_kinds import sample_shoes
 from pipeline.motion.catalogue import Clip, catalogue
 from pipeline.scene import MotionSpec, SubjectSpec
 from pipeline.seeding import Stream, generator
@@ -24,8 +26,14 @@ _UNDERSTUDIES_APART = 5
 def sample_subject(
     config: Config, population: Population, seed: int, index: int, attempt: int = 0
 ) -> SubjectSpec:
-    """Cast member `index`: a body, a motion clip and an outfit. `attempt` > 0: an understudy."""
+    """Cast member `index`: a body, a motion clip and an outfit. `attempt` > 0: an understudy.
+
+    The configured share of members comes dressed, with motion and simulated garments from files.
+    """
     rng = generator(seed, Stream.SUBJECT, index, attempt)
+    name = f"subject_{index:04d}" + ("abcdefgh"[attempt - 1] if attempt else "")
+    if config.cast.clothed and _has_turn(seed, index, 2, config.cast.clothed_share):
+        return sample_clothed(rng, config, clothed_of_turn(config, seed, index, attempt), name)
     person = population.sample_person(
         rng,
         child=_has_turn(seed, index, 0, config.cast.children_share),
@@ -35,16 +43,20 @@ def sample_subject(
     # Consecutive members take different motions, so a small cast is still a varied one.
     clip = _clip_of_turn(config.motion, seed, index, attempt)
     outfit_name = str(rng.choice(_suitable(outfits, person.sex)))
+    motion = sample_motion(rng, config, clip)
+    outfit = sample_outfit(rng, outfit_name, person.sex, person.age_years)
+    kinds = [garment.kind for garment in outfit]
     return SubjectSpec(
-        subject=f"subject_{index:04d}" + ("abcdefgh"[attempt - 1] if attempt else ""),
+        subject=name,
         gender=person.gender,
         sex=person.sex,
         age_years=person.age_years,
         ancestry=person.ancestry,
         betas=[round(float(b), 5) for b in person.betas],
         kid=person.kid,
-        motion=sample_motion(rng, config, clip),
-        outfit=sample_outfit(rng, outfit_name, person.sex, person.age_years),
+        motion=motion,
+        outfit=outfit,
+        shoes=sample_shoes(rng, config.look.shoes, person.sex, person.age_years, kinds),
     )
 
 

@@ -5,13 +5,14 @@ Nothing here moves a vertex; `pipeline.blender` turns these choices into materia
 
 import numpy as np
 
-from pipeline.config import LightSection
+from pipeline.config import HairSection, LightSection, LookSection
 from pipeline.scene import AppearanceSpec, LightSpec, SubjectSpec
 
 # Centre of skin tone (0 light .. 1 dark) per ancestry weight (african, asian, caucasian).
 _TONE_CENTRE = np.array([0.78, 0.38, 0.22])
 _TONE_SPREAD = 0.10
 _GREYING_AGE_YEARS = 55.0
+_GROWN_UP_YEARS = 13.0
 _SEED_LIMIT = 2**31 - 1
 
 
@@ -25,28 +26,45 @@ def sample_light(rng: np.random.Generator, section: LightSection) -> LightSpec:
     )
 
 
-def sample_appearance(rng: np.random.Generator, subject: SubjectSpec) -> AppearanceSpec:
-    """Colours for one person in one scene; skin goes with ancestry, hair with sex and age."""
+def sample_appearance(
+    rng: np.random.Generator, subject: SubjectSpec, look: LookSection | None = None
+) -> AppearanceSpec:
+    """Colours for one person in one scene; skin goes with ancestry, hair with sex and age.
+
+    look: shares of hair styles and the user's hair meshes; None is the default [look].
+    """
+    look = look or LookSection()
     ancestry = np.array(subject.ancestry)
     tone = float(np.clip(ancestry @ _TONE_CENTRE + rng.normal(0, _TONE_SPREAD), 0.0, 1.0))
     fair = bool(ancestry[2] > 0.5)
     return AppearanceSpec(
         skin_tone=round(tone, 4),
         iris=str(rng.choice(["brown", "hazel", "green", "blue"] if fair else ["dark", "brown"])),
-        hair_style=_sample_hair_style(rng, subject),
+        hair_style=_sample_hair_style(rng, subject, look.hair),
         hair_colour=_sample_hair_colour(rng, subject.age_years, fair),
         garment_seeds=[int(s) for s in rng.integers(0, _SEED_LIMIT, len(subject.outfit))],
         shoe_seed=int(rng.integers(0, _SEED_LIMIT)),
         seed=int(rng.integers(0, _SEED_LIMIT)),
+        hair_mesh=_sample_hair_mesh(rng, look),
     )
 
 
-def _sample_hair_style(rng: np.random.Generator, subject: SubjectSpec) -> str:
-    if subject.sex == "female":
-        return str(rng.choice(["long", "medium", "short"], p=[0.5, 0.35, 0.15]))
-    if subject.age_years > _GREYING_AGE_YEARS:
-        return str(rng.choice(["short", "bald"], p=[0.7, 0.3]))
-    return str(rng.choice(["short", "medium", "bald"], p=[0.8, 0.12, 0.08]))
+def _sample_hair_style(rng: np.random.Generator, subject: SubjectSpec, shares: HairSection) -> str:
+    if subject.age_years < _GROWN_UP_YEARS:
+        table = shares.girl if subject.sex == "female" else shares.boy
+    elif subject.sex == "female":
+        table = shares.woman
+    else:
+        table = shares.older_man if subject.age_years > _GREYING_AGE_YEARS else shares.man
+    weights = np.array(list(table.values()))
+    return str(rng.choice(list(table), p=weights / weights.sum()))
+
+
+def _sample_hair_mesh(rng: np.random.Generator, look: LookSection) -> str:
+    """An id of the user's hair meshes, or "" for strands."""
+    if not look.hair_meshes or rng.random() >= look.hair_mesh_share:
+        return ""
+    return str(rng.choice(look.hair_meshes))
 
 
 def _sample_hair_colour(rng: np.random.Generator, age_years: float, fair: bool) -> str:

@@ -6,27 +6,38 @@ from pathlib import Path
 from pipeline.body.modelfile import model_path
 from pipeline.config import GarmentSection
 from pipeline.contracts import SubjectMotion
-from pipeline.errors import GenbError
-from pipeline.garments import alembic
-from pipeline.garments.caches import GarmentSequence, read_cache
-from pipeline.garments.dressing import Dressed, dress, put_on_shoes, wearer
+from pipeline.errors import SceneRejected
+from pipeline.garments.brought import wear_brought
+from pipeline.garments.dressing import (
+    Dressed,
+    as_layer,
+    demand_fit,
+    dress,
+    dress_mesh,
+    put_on_shoes,
+    wearer,
+)
+from pipeline.garments.files import write_brought, write_made, write_shoes
 from pipeline.garments.patterns import Template, read_template
-from pipeline.garments.settle import Wearer
+from pipeline.garments.placing import bring, rest_mesh
+from pipeline.garments.shoe_kinds import BAREFOOT
 from pipeline.jobs import Job, run_subjects, stage_main
-from pipeline.scene import GarmentSpec, SubjectSpec
-from pipeline.storage import write_json, write_npz
+from pipeline.scene import SubjectSpec
+from pipeline.storage import write_json
 
 _DRESSING_ORDER = {"lower": 0, "upper": 1, "full": 1, "outer": 2}
 
 
 def run(job: Job) -> None:
     """Dress every subject of a job that is not dressed yet."""
-    config = job.plan.config.garments
+    config = job.plan.config
     template = cache(lambda gender: read_template(model_path(job.plan.body_dir, gender)))
 
     def produce(subject: SubjectSpec, folder: Path) -> None:
         motion = SubjectMotion.load(job.plan.subject_dir("pose", subject) / "motion.npz")
-        write_dress(subject, template(subject.gender), motion, config, folder)
+        store_gib = config.execution.cloth_store_gib
+        who = template(subject.gender)
+        write_dress(subject, who, motion, config.garments, folder, store_gib)
 
     run_subjects(job, produce)
 
@@ -37,85 +48,59 @@ def write_dress(
     motion: SubjectMotion,
     config: GarmentSection,
     folder: Path,
-) -> None:
-    """Simulate a subject's outfit and write `dress.json` with its caches into `folder`."""
-    who = wearer(template, motion)
+    store_gib: float = 0.0,
+) -> list[Dressed]:
+    """Dress a subject and write `dress.json` with its caches into `folder`, inner garments first.
+
+    The tailor's garments are cut and simulated; a user's simulation is brought to the clip and
+    settled on top of what is worn below it; a user's mesh on the T-pose is simulated. store_gib:
+    see `simulate_once`. Returns the simulated garments, in the order of dressing. Raises
+    SceneRejected when a garment cannot be worn.
+    """
+    who = wearer(template, motion, config.collision_distance_mm / 1000)
+    fps = subject.motion.fps
     inner, rows = [], []
+    shoes, under = None, ()
+    if config.shoes and subject.shoes != BAREFOOT:
+        shoes = put_on_shoes(who, config.clearance_mm / 1000, subject.shoes)
+        under = (as_layer(shoes, who),)
     for number, spec in enumerate(
         sorted(subject.outfit, key=lambda spec: _DRESSING_ORDER[spec.layer])
     ):
         stem = f"{number:02d}_{spec.kind}"
-        if spec.cache:
-            rows.append(_write_user_cache(spec, subject.motion.fps, len(motion.clip), folder, stem))
+        if spec.cache and spec.cache.aligned == "motion":
+            if subject.motion.mirrored and spec.cache.space == "motion":
+                raise SceneRejected(
+                    f"the {spec.kind} of {spec.cache.path} follows its motion file, but the clip "
+                    "is mirrored. Set motion.mirrored to false in the scene file."
+                )
+            sequence = bring(spec.cache, motion, fps)
+            below = [(garment.faces, vertices) for garment, vertices in inner] + list(under)
+            sequence, contact = wear_brought(
+                who,
+                spec.kind,
+                spec.cache.path,
+                sequence,
+                below,
+                config.clearance_mm / 1000,
+                spec.cache.settle,
+            )
+            demand_fit(spec.kind, contact, 0, config)
+            rows.append(write_brought(spec, sequence, contact, fps, folder, stem))
             continue
-        garment, vertices = dress(who, spec, inner, config)
+        mesh = None
+        if spec.cache:
+            mesh = rest_mesh(spec.cache, motion.tpose)
+            garment, vertices = dress_mesh(who, spec, mesh, inner, config, store_gib, under)
+        else:
+            garment, vertices = dress(who, spec, inner, config, store_gib, under)
         inner.append((garment, vertices))
-        rows.append(_write_garment(garment, subject.motion.fps, folder, stem))
+        rows.append(write_made(garment, mesh, fps, folder, stem))
         print(f"  {stem}: {garment.cpu_s:.1f} s of cloth simulation", flush=True)
-    if config.shoes:
-        rows.append(_write_shoes(who, config, subject.motion.fps, folder, f"{len(rows):02d}_shoes"))
+    if shoes:
+        rows.append(write_shoes(shoes, fps, folder, f"{len(rows):02d}_shoes"))
     write_json(folder / "dress.json", {"garments": rows})
-
-
-def _write_garment(garment: Dressed, fps: float, folder: Path, stem: str) -> dict:
-    sequence = GarmentSequence(garment.vertices, garment.faces)
-    alembic.write(folder / f"{stem}.abc", sequence, fps)
-    write_npz(folder / f"{stem}.npz", {"rest": garment.rest, "faces": garment.faces})
-    return {
-        "kind": garment.spec.kind,
-        "layer": garment.spec.layer,
-        "file": f"{stem}.abc",
-        "rest": f"{stem}.npz",
-        "fps": fps,
-        "frames": len(garment.vertices),
-        "vertices": garment.vertices.shape[1],
-        "inside_share_max": round(float(garment.contact.inside_share.max()), 6),
-        "pinched_share_max": round(float(garment.contact.pinched_share.max()), 6),
-        "deepest_mm": round(float(garment.contact.deepest_mm.max()), 3),
-        "retried": garment.retried,
-    }
-
-
-def _write_shoes(who: Wearer, config: GarmentSection, fps: float, folder: Path, stem: str) -> dict:
-    shoes = put_on_shoes(who, config.clearance_mm / 1000)
-    alembic.write(folder / f"{stem}.abc", GarmentSequence(shoes.vertices, shoes.faces), fps)
-    arrays = {"rest": shoes.rest, "faces": shoes.faces, "sole": shoes.sole}
-    write_npz(folder / f"{stem}.npz", arrays)
-    return {
-        "kind": "shoes",
-        "layer": "shoes",
-        "file": f"{stem}.abc",
-        "rest": f"{stem}.npz",
-        "fps": fps,
-        "frames": len(shoes.vertices),
-        "vertices": len(shoes.rest),
-    }
-
-
-def _write_user_cache(spec: GarmentSpec, fps: float, frames: int, folder: Path, stem: str) -> dict:
-    """A user's own simulation: checked, cut to the clip, and stored like ours."""
-    sequence = read_cache(Path(spec.cache), fps)
-    if len(sequence.vertices) < frames:
-        raise GenbError(
-            f"garment cache {spec.cache} has {len(sequence.vertices)} frames at {fps:g} fps, but "
-            f"the clip has {frames}. Export at least {frames} frames at that rate."
-        )
-    sequence = GarmentSequence(sequence.vertices[:frames], sequence.faces, sequence.uv)
-    alembic.write(folder / f"{stem}.abc", sequence, fps)
-    rest = {"rest": sequence.vertices[0], "faces": sequence.faces}
-    if sequence.uv is not None:
-        rest["uv"] = sequence.uv
-    write_npz(folder / f"{stem}.npz", rest)
-    return {
-        "kind": spec.kind,
-        "layer": spec.layer,
-        "file": f"{stem}.abc",
-        "rest": f"{stem}.npz",
-        "fps": fps,
-        "frames": frames,
-        "vertices": sequence.vertices.shape[1],
-        "source": "user",
-    }
+    return [garment for garment, _ in inner]
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Alembic (.abc) through Blender, in a scene of its own that is removed again.
 
 Blender maps Alembic's seconds to frames with the frame rate of the scene at import, so that is set
-first. Several meshes in one file count as one garment.
+first. Alembic is Y up by convention and Blender Z up: a file's (x, y, z) is read as (x, -z, y), and
+written the other way round.
 """
 
 import re
@@ -14,54 +15,49 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from pipeline.garments.caches import GarmentSequence, broken
+from pipeline.garments.caches import GarmentSequence, RawCache, broken
+from pipeline.garments.ogawa import time_span
+from pipeline.garments.scenemesh import SceneMesh, joined
 from pipeline.storage import atomic_file
 
 _NO_DATE = b"Thu Jan  1 00:00:00 1970"
 
 
-def read(path: Path, fps: float) -> GarmentSequence:
-    """Read all frames of an archive, first sample first. Raises GenbError when it is damaged."""
-    _check_ogawa(path.read_bytes(), path)
+def read(path: Path, fps: float) -> RawCache:
+    """Read an archive at `fps` samples per second, from its first sample to its last.
+
+    Meshes come in the order of their names; face sets are materials. Raises GenbError when the
+    archive is damaged or holds no mesh.
+    """
+    first_s, last_s = time_span(path)
+    count = int(np.floor((last_s - first_s) * fps + 1e-3)) + 1
     with _own_scene(fps) as scene:
         try:
+            # The cache reader tells each mesh its path, whether it moves or not.
             bpy.ops.wm.alembic_import(
-                filepath=str(path), as_background_job=False, set_frame_range=True
+                filepath=str(path),
+                as_background_job=False,
+                set_frame_range=False,
+                always_add_cache_reader=True,
             )
         except RuntimeError as error:
             raise broken(path, f"Blender cannot import it ({error})") from error
-        things = [thing for thing in scene.objects if thing.type == "MESH"]
+        things = [(_archive_path(thing), thing) for thing in scene.objects if thing.type == "MESH"]
+        things.sort(key=lambda item: item[0])
         if not things:
-            raise broken(path, "it holds no mesh, or is truncated")
-        frames = range(scene.frame_start, scene.frame_end + 1)
-        return _sequence(scene, sorted(things, key=lambda thing: thing.name), frames, path)
-
-
-def _check_ogawa(data: bytes, path: Path) -> None:
-    """Walk the archive's tree, because Blender's reader aborts the process on a truncated file.
-
-    Ogawa: "Ogawa", a byte that is 255 once the file was closed, two bytes of version, then the
-    offset of the root group. A group is a count and that many offsets; an offset with its top bit
-    set points to data, which is a size and that many bytes. All are 64-bit little endian.
-    """
-    if data[:5] != b"Ogawa":
-        raise broken(path, "it is not an Alembic (Ogawa) file")
-    if len(data) < 16 or data[5] != 0xFF:
-        raise broken(path, "it was not written to its end")
-    todo, seen = [struct.unpack_from("<Q", data, 8)[0]], set()
-    while todo:
-        offset = todo.pop()
-        is_data, place = offset >> 63, offset & ~(1 << 63)
-        if place == 0 or offset in seen:
-            continue
-        seen.add(offset)
-        if place + 8 > len(data):
-            raise broken(path, f"it is truncated at {len(data)} bytes")
-        (count,) = struct.unpack_from("<Q", data, place)
-        if place + 8 + count * (1 if is_data else 8) > len(data):
-            raise broken(path, f"it is truncated at {len(data)} bytes")
-        if not is_data:
-            todo += struct.unpack_from(f"<{count}Q", data, place + 8)
+            raise broken(path, "it holds no mesh")
+        frames, meshes = [], []
+        for k in range(count):
+            _go_to(scene, first_s * fps + k)
+            graph = scene.view_layers[0].depsgraph
+            graph.update()
+            now = [thing.evaluated_get(graph) for _, thing in things]
+            frames.append(np.concatenate([_world_vertices(thing) for thing in now]))
+            if not meshes:
+                meshes = [
+                    _scene_mesh(names, thing) for (names, _), thing in zip(things, now, strict=True)
+                ]
+        return joined(meshes, frames, round(first_s * fps, 3))
 
 
 def write(path: Path, sequence: GarmentSequence, fps: float) -> None:
@@ -104,8 +100,8 @@ def _own_scene(fps: float) -> Iterator[bpy.types.Scene]:
     window = bpy.context.window
     previous = bpy.context.scene
     scene = bpy.data.scenes.new("garment cache")
-    scene.render.fps_base = round(fps) / fps
-    scene.render.fps = round(fps)
+    scene.render.fps = max(round(fps), 1)
+    scene.render.fps_base = scene.render.fps / fps
     if window is not None:
         window.scene = scene
     try:
@@ -121,29 +117,28 @@ def _datablocks() -> set:
     """All datablocks that an import can add."""
     data = bpy.data
     tables = (data.scenes, data.objects, data.meshes, data.cache_files, data.collections)
-    return {item for table in (*tables, data.materials, data.images) for item in table}
+    others = (data.materials, data.images, data.cameras, data.lights, data.curves)
+    more = (data.hair_curves, data.pointclouds)
+    return {item for table in (*tables, *others, *more) for item in table}
 
 
-def _sequence(scene, things, frames, path: Path) -> GarmentSequence:
-    """Vertices of all meshes over the frames, in the coordinates of the file's world."""
-    layer = scene.view_layers[0]
-    rows, faces, uv = [], None, None
-    for frame in frames:
-        scene.frame_set(frame)
-        graph = layer.depsgraph
-        graph.update()
-        meshes = [thing.evaluated_get(graph) for thing in things]
-        row = np.concatenate([_world_vertices(mesh) for mesh in meshes])
-        if faces is None:
-            faces, uv = _triangles(meshes)
-        elif len(row) != len(rows[0]):
-            raise broken(
-                path,
-                f"its topology changes: {len(rows[0])} vertices in the first frame, {len(row)} in "
-                f"frame {frame}; a garment needs one fixed mesh",
-            )
-        rows.append(row)
-    return GarmentSequence(np.stack(rows), faces, uv)
+def _go_to(scene, frame: float) -> None:
+    """Evaluate the scene at a frame, between whole ones too."""
+    whole = round(frame)
+    if abs(frame - whole) < 1e-3:
+        scene.frame_set(whole)
+    else:
+        scene.frame_set(int(np.floor(frame)), subframe=float(frame - np.floor(frame)))
+
+
+def _archive_path(thing) -> tuple[str, str]:
+    """Name and path of a mesh in the archive; the name is that of the transform it hangs on.
+
+    Blender's own object name gets a number when another scene has an object of that name.
+    """
+    path = next(m.object_path for m in thing.modifiers if m.type == "MESH_SEQUENCE_CACHE")
+    names = path.strip("/").split("/")
+    return names[max(len(names) - 2, 0)], path
 
 
 def _world_vertices(thing) -> np.ndarray:
@@ -153,22 +148,28 @@ def _world_vertices(thing) -> np.ndarray:
     return flat.reshape(-1, 3) @ matrix[:3, :3].T + matrix[:3, 3]
 
 
-def _triangles(meshes) -> tuple[np.ndarray, np.ndarray | None]:
-    """Triangles over all meshes, and per-vertex texture coordinates where every mesh has them."""
-    faces, uv, first = [], [], 0
-    for thing in meshes:
-        mesh = thing.data
-        mesh.calc_loop_triangles()
-        triangles = np.empty(3 * len(mesh.loop_triangles), np.int32)
-        mesh.loop_triangles.foreach_get("vertices", triangles)
-        faces.append(triangles.reshape(-1, 3) + first)
-        first += len(mesh.vertices)
-        if mesh.uv_layers.active:
-            flat = np.empty(2 * len(mesh.loops), np.float32)
-            mesh.uv_layers.active.data.foreach_get("uv", flat)
-            corner = np.empty(len(mesh.loops), np.int32)
-            mesh.loops.foreach_get("vertex_index", corner)
-            per_vertex = np.zeros((len(mesh.vertices), 2), np.float32)
-            per_vertex[corner] = flat.reshape(-1, 2)
-            uv.append(per_vertex)
-    return np.concatenate(faces), np.concatenate(uv) if len(uv) == len(meshes) else None
+def _scene_mesh(names: tuple[str, str], thing) -> SceneMesh:
+    """Triangles, texture coordinates and materials of a mesh as it is now."""
+    mesh = thing.data
+    mesh.calc_loop_triangles()
+    loops = _column(mesh.loop_triangles, "loops", 3, np.int32)
+    polygon = _column(mesh.loop_triangles, "polygon_index", 1, np.int32)[:, 0]
+    uv = mesh.uv_layers.active
+    slots = [slot.material for slot in thing.material_slots]
+    material = _column(mesh.polygons, "material_index", 1, np.int32)[polygon, 0]
+    named = np.array([slot is not None for slot in slots] + [False])
+    return SceneMesh(
+        *names,
+        count=len(mesh.vertices),
+        faces=_column(mesh.loops, "vertex_index", 1, np.int32)[loops, 0],
+        corner_uv=_column(uv.data, "uv", 2, np.float32)[loops] if uv else None,
+        material=np.where(named[np.minimum(material, len(slots))], material, -1),
+        materials=tuple(slot.name if slot else "" for slot in slots),
+    )
+
+
+def _column(items, name: str, width: int, dtype) -> np.ndarray:
+    """(len(items), width) of a property of a mesh's elements."""
+    flat = np.empty(width * len(items), dtype)
+    items.foreach_get(name, flat)
+    return flat.reshape(-1, width)

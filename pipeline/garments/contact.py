@@ -4,11 +4,13 @@ Uses Blender's bounding-volume tree. Nothing here ever moves the body or an inne
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import bpy  # noqa: F401  (mathutils exists only once bpy is loaded)
 import numpy as np
 from mathutils.bvhtree import BVHTree
 
+from pipeline.garments.inside import enclosed
 from pipeline.garments.surface import (
     closest_on_triangles,
     face_cross,
@@ -16,6 +18,11 @@ from pipeline.garments.surface import (
     unit,
     vertex_normals,
 )
+
+_STEP_M = 1e-4
+"""Where rays start, off the skin."""
+_FAR_M = 0.5
+"""No part of a body is thicker."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,12 @@ class Nearest:
     open_edge: np.ndarray
 
 
+@lru_cache(maxsize=64)
+def _face_rows(faces: bytes) -> list[list[int]]:
+    """Triangles as Blender's tree wants them: the same for every frame, and dear to convert."""
+    return np.frombuffer(faces, np.int32).reshape(-1, 3).tolist()
+
+
 class Layer:
     """One surface at one moment: vertices (V, 3), faces (M, 3)."""
 
@@ -38,9 +51,8 @@ class Layer:
         self.vertices = np.asarray(vertices, np.float64)
         self.faces = faces
         self.normals = unit(face_cross(self.vertices, faces))
-        self._tree = BVHTree.FromPolygons(
-            self.vertices.tolist(), faces.tolist(), all_triangles=True
-        )
+        rows = _face_rows(np.ascontiguousarray(faces, np.int32).tobytes())
+        self._tree = BVHTree.FromPolygons(self.vertices.tolist(), rows, all_triangles=True)
 
     def nearest(self, points: np.ndarray, reach_m: float, border: np.ndarray | None = None):
         """Nearest record of points (N, 3); beyond `reach_m` the distance is inf and height 0.
@@ -70,6 +82,41 @@ class Layer:
             at_corner = (bary > 0.999) & self._border_corners(border)[face[found]]
             open_edge[found] = ((on_edge & border[face[found]]) | at_corner).any(axis=1)
         return Nearest(height, normal, location, distance, face, open_edge)
+
+    def encloses(self, points: np.ndarray) -> np.ndarray:
+        """Which points (N,) bool are inside this surface, which has to be closed."""
+        return enclosed(self.vertices, self.faces, points)
+
+    def depth(self, points: np.ndarray) -> np.ndarray:
+        """How deep (N,) m points are inside a closed surface, 0 outside."""
+        depth = np.zeros(len(points))
+        inside = np.flatnonzero(self.encloses(points))
+        for i in inside.tolist():
+            depth[i] = self._tree.find_nearest(points[i].tolist())[3]
+        return depth
+
+    def room(self, rows: np.ndarray, normals: np.ndarray) -> np.ndarray:
+        """Room (K,) m in front of the vertices `rows` of this surface, which has to be closed.
+
+        normals: (K, 3) unit, outwards. A ray along the normal meets the next skin from outside, at
+        the room there is; or it leaves another part first: then the vertex is in that part, as deep
+        (negative room) as a ray against the normal goes before it is out again. inf where nothing
+        is near.
+        """
+        cast = self._tree.ray_cast
+        room = np.full(len(normals), np.inf)
+        ahead = (self.vertices[rows] + _STEP_M * normals).tolist()
+        behind = (self.vertices[rows] - _STEP_M * normals).tolist()
+        for i, way in enumerate(normals.tolist()):
+            _, _, face, distance = cast(ahead[i], way, _FAR_M)
+            if face is None:
+                continue
+            if float(self.normals[face] @ normals[i]) < 0:
+                room[i] = distance
+                continue
+            _, _, face, distance = cast(behind[i], [-x for x in way], _FAR_M)
+            room[i] = -distance if face is not None else -_FAR_M
+        return room
 
     def _border_corners(self, border: np.ndarray) -> np.ndarray:
         """(M, 3) bool: the corner lies on the border, though perhaps no edge of its face does."""

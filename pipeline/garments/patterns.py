@@ -2,60 +2,26 @@
 
 Every pattern vertex is bound to the template by three or so weights, so one cut fits every shape of
 that body model and keeps its topology. Skirts, dresses and hems below the crotch continue as rings
-that hang from the lowest loop. Works for any body with SMPL-X's 55 joints; body-model frame (Y up).
+that hang from the hem. The measures of a garment say what it has: a waistband, sleeves, an open
+front, a collar, a hood. Body-model frame (Y up).
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.spatial import cKDTree
 
-from pipeline.body.modelfile import JOINT_INDEX
-from pipeline.errors import GenbError
+from pipeline.garments.growths import Sewn, plain, with_collar, with_hood
 from pipeline.garments.measures import EDGE_M
 from pipeline.garments.outfits import measures
+from pipeline.garments.regions import bottom_levels, open_front, top_levels
 from pipeline.garments.remesh import remesh
-from pipeline.garments.surface import boundary_loops, clip, compact, largest_part
+from pipeline.garments.surface import border_runs, clip, compact, largest_part
+from pipeline.garments.template import ARM
+from pipeline.garments.template import Template as Template
+from pipeline.garments.template import read_template as read_template
 from pipeline.scene import GarmentSpec
-
-_ARM = ("shoulder", "elbow", "wrist")
-
-
-@dataclass(frozen=True)
-class Template:
-    """What tailoring needs of a body model: T-pose vertices (V, 3) m, Y up; faces (M, 3);
-    weights (V, 55); J_regressor (55, V)."""
-
-    vertices: np.ndarray
-    faces: np.ndarray
-    weights: np.ndarray
-    J_regressor: np.ndarray
-
-    def joint(self, name: str) -> np.ndarray:
-        """Position (3,) of a joint of the template."""
-        return self.J_regressor[JOINT_INDEX[name]] @ self.vertices
-
-    def weight(self, *joints: str) -> np.ndarray:
-        """Summed skinning weight (V,) of some joints."""
-        return self.weights[:, [JOINT_INDEX[joint] for joint in joints]].sum(axis=1)
-
-
-def read_template(path: Path) -> Template:
-    """Template from a body model file; raises GenbError when it is missing or damaged."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return Template(
-                vertices=archive["v_template"].astype(np.float64),
-                faces=archive["f"].astype(np.int64),
-                weights=archive["weights"].astype(np.float64),
-                J_regressor=archive["J_regressor"].astype(np.float64),
-            )
-    except FileNotFoundError as error:
-        raise GenbError(f"body model {path} is missing. Run: genb doctor") from error
-    except Exception as error:
-        raise GenbError(f"body model {path} is damaged ({error}). Run: genb doctor") from error
 
 
 @dataclass(frozen=True)
@@ -63,16 +29,25 @@ class Pattern:
     """A cut garment of N = n + rings vertices (n bound to the body, the rest hanging).
 
     binding: (n, V) convex weights on body vertices. faces: (M, 3). ease_m: (n,) distance from the
-    body. pinned: (n,) bool, the neckline or waistband that moves with the body. loop: the L bound
-    vertices that carry the rings, in order; rings: their number; hang_m: their length on the
-    template; flare_m: their widening. scale_joints: the two joints whose distance scales hang_m.
+    body. offset_m: (n, 3) from that place in template directions, for collar and hood, which turn
+    with the chest; grown: (n,) bool, which vertices those are; root: (n,) the vertex each follows
+    when layers below lift the garment, itself unless grown. pinned: (n,) bool, the neckline or
+    waistband that moves with the body. reach_m: (n,) how much further than the wrist a sleeve goes
+    on along the forearm, negative on the right arm. corners: border vertices at the ends of an open
+    front. loop: the L bound vertices that carry the rings, in order; rings: their number; hang_m:
+    their length on the template; flare_m: their widening.
     """
 
     kind: str
     binding: sp.csr_matrix
     faces: np.ndarray
     ease_m: np.ndarray
+    offset_m: np.ndarray
+    grown: np.ndarray
+    root: np.ndarray
     pinned: np.ndarray
+    reach_m: np.ndarray
+    corners: np.ndarray
     loop: np.ndarray
     rings: int
     hang_m: float
@@ -92,29 +67,35 @@ class Pattern:
 def cut(template: Template, spec: GarmentSpec) -> Pattern:
     """Cut the pattern of a garment from the template. Raises GenbError on an unknown measure."""
     size = measures(spec)
-    crotch_y = _crotch_height(template)
-    if spec.kind in ("tshirt", "longsleeve", "tank", "dress"):
-        level, hem_y = _top_region(template, size, crotch_y)
-    else:
-        level, hem_y = _bottom_region(template, size, crotch_y, skirt=spec.kind == "skirt")
-    interpolate, faces = clip(template.faces, level)
-    faces = largest_part(faces, interpolate.shape[0])
-    used, faces = compact(faces)
-    interpolate = interpolate[used]
-    points, faces, binding = remesh(interpolate @ template.vertices, faces, EDGE_M)
-    binding = (binding @ interpolate).tocsr()
-    loops = boundary_loops(faces)
-    top = max(loops, key=lambda loop: points[loop, 1].mean() - abs(points[loop, 0].mean()))
-    low = min(loops, key=lambda loop: points[loop, 1].mean())
-    hang_m = points[low, 1].mean() - hem_y if hem_y is not None else 0.0
+    sewn, levels, neckline, hem_y = _sew(template, size)
+    points, faces, mix = remesh(sewn.points, sewn.faces, EDGE_M)
+    share = mix @ sewn.grown
+    borders = border_runs(faces, {name: mix @ level for name, level in levels.items()})
+    hem, closed = max(borders["hem"], key=lambda run: len(run[0]))
+    hang_m = points[hem, 1].mean() - hem_y if hem_y is not None else 0.0
     rings = max(0, round(hang_m / EDGE_M)) if hang_m > 0.01 else 0
-    loop = low if rings else np.zeros(0, int)
+    loop = hem if rings else np.zeros(0, int)
+    grown = share > 0.02
+    on_skin = np.flatnonzero(~grown)
+    root = np.arange(len(points))
+    root[grown] = on_skin[cKDTree(points[on_skin]).query((mix @ sewn.seam)[grown])[1]]
+    binding = (mix @ sewn.binding).tocsr()
+    from_band_m = cKDTree(neckline).query(points)[0]
+    ease_m = _ease(template, binding, points, from_band_m, size)
+    if "rib_m" in size:
+        ends = points[_joined(borders["sleeve"] + borders["hem"])]
+        ease_m = size["rib_m"] + (ease_m - size["rib_m"]) * _ribs(ends, points)
     return Pattern(
         kind=spec.kind,
         binding=binding,
-        faces=np.concatenate([faces, _ring_faces(loop, rings, len(points))]),
-        ease_m=_ease(template, binding, points, points[top], size, bottom=spec.layer == "lower"),
-        pinned=cKDTree(points[top]).query(points)[0] < 0.03,
+        faces=np.concatenate([faces, _ring_faces(loop, closed, rings, len(points))]),
+        ease_m=ease_m * (1 - share),
+        offset_m=mix @ sewn.offset_m,
+        grown=grown,
+        root=root,
+        pinned=(from_band_m < 0.03) | grown,
+        reach_m=_sleeve_reach(template, points, size.get("sleeve", 0.0)),
+        corners=np.array([run[k] for run, _ in borders.get("front", []) for k in (0, -1)], int),
         loop=loop,
         rings=rings,
         hang_m=float(hang_m),
@@ -122,66 +103,65 @@ def cut(template: Template, spec: GarmentSpec) -> Pattern:
     )
 
 
-def _crotch_height(template: Template) -> float:
-    """Height of the lowest point between the legs."""
-    vertices = template.vertices
-    middle = np.abs(vertices[:, 0] - template.joint("pelvis")[0]) < 0.012
-    trunk = template.weight("pelvis", "left_hip", "right_hip", "spine1") > 0.5
-    return float(vertices[middle & trunk, 1].min())
+def _sew(template: Template, size: dict) -> tuple[Sewn, dict, np.ndarray, float | None]:
+    """The garment before it is re-triangulated, the levels at its vertices, the line of its neck or
+    waist (L, 3) and its hem's height.
+
+    Collar and hood count as a border of their own, `grown`.
+    """
+    bottom = "waist" in size
+    levels, hem_y = (bottom_levels if bottom else top_levels)(template, size)
+    whole, faces = None, template.faces
+    if "opening_m" in size:
+        whole, faces, levels = open_front(template, levels, hem_y, size["opening_m"])
+    interpolate, faces = clip(faces, np.minimum.reduce([*levels.values()]))
+    used, faces = compact(largest_part(faces, interpolate.shape[0]))
+    interpolate = interpolate[used]
+    levels = {name: interpolate @ level for name, level in levels.items()}
+    binding = interpolate if whole is None else interpolate @ whole
+    sewn = plain(binding @ template.vertices, faces, binding)
+    band = max(border_runs(faces, levels)["band"], key=lambda run: len(run[0]))[0]
+    if "collar_m" in size:
+        sewn = with_collar(template, sewn, band, size["collar_m"])
+    if "hood_m" in size:
+        sewn = with_hood(template, sewn, band, size["hood_m"], size["ease_m"])
+    away = np.ones(len(sewn.points) - len(used))
+    levels = {name: np.concatenate([level, away]) for name, level in levels.items()}
+    return sewn, {**levels, "grown": 1 - sewn.grown}, sewn.points[band], hem_y
 
 
-def _along_leg(template: Template, leg: float) -> float:
-    """Height at a leg measure: 0 hip, 1 knee, 2 ankle."""
-    stops = [template.joint(f"left_{joint}")[1] for joint in ("hip", "knee", "ankle")]
-    return float(np.interp(leg, [0, 1, 2], stops))
+def _joined(runs: list[tuple[np.ndarray, bool]]) -> np.ndarray:
+    return np.concatenate([run for run, _ in runs])
 
 
-def _top_region(template: Template, size: dict, crotch_y: float) -> tuple[np.ndarray, float]:
-    """Level function (V,), positive where a top covers the body, and the height of its hem."""
-    x, y, z = template.vertices.T
-    neck = template.joint("neck")
-    # The neckline is half an ellipse seen from the front, and lower in front than behind.
-    centre_y = neck[1] + 0.03 - 0.45 * (z - neck[2])
-    half, depth = size["neck_half_m"], size["neck_m"] + 0.03
-    below = np.maximum(centre_y - y, 0)
-    neckline = (np.hypot((x - neck[0]) / half, below / depth) - 1) * min(half, depth)
-    stops = [template.joint(f"left_{joint}")[0] for joint in _ARM]
-    along = [stops[0] - (stops[1] - stops[0]), *stops]
-    sleeve = np.interp(size["sleeve"], [-1, 0, 1, 2], along) - np.abs(x)
-    pelvis_y = template.joint("pelvis")[1]
-    hem_y = _along_leg(template, size["leg"]) if "leg" in size else pelvis_y - size["drop_m"]
-    return np.minimum.reduce([neckline, sleeve, y - max(hem_y, crotch_y + 0.035)]), hem_y
-
-
-def _bottom_region(
-    template: Template, size: dict, crotch_y: float, skirt: bool
-) -> tuple[np.ndarray, float | None]:
-    """Level function (V,), positive where trousers or the top of a skirt cover the body."""
-    x, y, _ = template.vertices.T
-    pelvis, spine = template.joint("pelvis"), template.joint("spine1")
-    waist = pelvis[1] + size["waist"] * (spine[1] - pelvis[1]) - y
-    arms = template.weight(*(f"{side}_{joint}" for side in ("left", "right") for joint in _ARM))
-    hem_y = _along_leg(template, size["leg"])
-    end_y = crotch_y + 0.035 if skirt else hem_y
-    level = np.where(arms > 0.2, -1.0, np.minimum(waist, y - end_y))
-    return level, hem_y if skirt else None
-
-
-def _ease(template, binding, points, top, size, bottom: bool) -> np.ndarray:
+def _ease(template, binding, points, from_band_m, size) -> np.ndarray:
     """Distance from the body (n,): close at the band, `ease_m` elsewhere, more at the ends."""
-    band_m = 0.004
-    rise = _smoothstep(cKDTree(top).query(points)[0] / 0.09)
-    ease = band_m + (size["ease_m"] - band_m) * rise
-    if bottom:
+    band_m = size.get("band_m", 0.004)
+    ease = band_m + (size["ease_m"] - band_m) * _smoothstep(from_band_m / 0.09)
+    if "waist" in size:
         knee, ankle = template.joint("left_knee")[1], template.joint("left_ankle")[1]
         hip = template.joint("left_hip")[1]
         lowest = points[:, 1].min()
         start = hip if lowest > knee - 0.1 * (knee - ankle) else knee + 0.3 * (hip - knee)
         progress = (start - points[:, 1]) / max(start - lowest, 1e-6)
     else:
-        sides = [f"{side}_{joint}" for side in ("left", "right") for joint in _ARM]
-        progress = binding @ template.weight(*sides)
+        progress = binding @ template.arms()
     return ease + size.get("cuff_m", 0.0) * _smoothstep(progress)
+
+
+def _sleeve_reach(template: Template, points: np.ndarray, sleeve: float) -> np.ndarray:
+    """Signed length (n,) that a sleeve measure above 2 adds between elbow and wrist.
+
+    Lowered arms pull a sleeve up by some centimetres, as the way over the shoulder gets longer.
+    """
+    elbow, wrist = (template.joint(f"left_{joint}")[0] for joint in ARM[1:])
+    down = np.clip((np.abs(points[:, 0]) - elbow) / (wrist - elbow), 0, 1)
+    return max(sleeve - 2, 0) * (wrist - elbow) * down * np.sign(points[:, 0])
+
+
+def _ribs(ends: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Share (n,) of the full width: 0 on the ribbed cuffs and hem, 1 away from them."""
+    return _smoothstep((cKDTree(ends).query(points)[0] - 0.035) / 0.035)
 
 
 def _smoothstep(t: np.ndarray) -> np.ndarray:
@@ -189,8 +169,11 @@ def _smoothstep(t: np.ndarray) -> np.ndarray:
     return t * t * (3 - 2 * t)
 
 
-def _ring_faces(loop: np.ndarray, rings: int, first: int) -> np.ndarray:
-    """Triangles of `rings` rings below a border loop; ring vertices are numbered from `first`."""
+def _ring_faces(loop: np.ndarray, closed: bool, rings: int, first: int) -> np.ndarray:
+    """Triangles of `rings` rows below a border; their vertices are numbered from `first`.
+
+    loop: border vertices in order; closed: whether the last is joined to the first.
+    """
     faces = np.zeros((0, 3), int)
     previous = loop
     for ring in range(rings):
@@ -200,6 +183,7 @@ def _ring_faces(loop: np.ndarray, rings: int, first: int) -> np.ndarray:
         even = (np.arange(len(loop)) + ring) % 2 == 0
         one = np.where(even[:, None], np.stack([a, b, c], 1), np.stack([a, b, d], 1))
         two = np.where(even[:, None], np.stack([a, c, d], 1), np.stack([b, c, d], 1))
-        faces = np.concatenate([faces, one, two])
+        last = None if closed else -1
+        faces = np.concatenate([faces, one[:last], two[:last]])
         previous = current
     return faces

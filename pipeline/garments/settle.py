@@ -10,6 +10,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from pipeline.garments.contact import Layer, border_edges, push_outside
+from pipeline.garments.outside import OwnSkin, bring_outside
 from pipeline.garments.patterns import Pattern, Template
 from pipeline.garments.surface import (
     compact,
@@ -41,14 +42,17 @@ _FOREIGN = {
 @dataclass(frozen=True)
 class Wearer:
     """A body over T-pose, ease-in and clip. body: (F, V, 3), row 0 is the T-pose. first: row of the
-    clip's first frame. collider: (C,) vertex indices, collider_faces: faces among them. shift_m:
-    (3,) what was added to the T-pose to bring it to where the ease-in starts."""
+    clip's first frame. collider: (C,) indices of the vertices that cloth can meet, collider_faces:
+    faces among them, roomy: (F, C, 3) f32 where they are in the simulation, with room for cloth
+    where the body touches itself. shift_m: (3,) what was added to the T-pose to bring it to where
+    the ease-in starts."""
 
     template: Template
     body: np.ndarray
     first: int
     collider: np.ndarray
     collider_faces: np.ndarray
+    roomy: np.ndarray
     shift_m: np.ndarray
 
 
@@ -66,12 +70,18 @@ class _Part:
 
 @dataclass(frozen=True)
 class Contact:
-    """Per frame (F,): share of vertices inside the body, the deepest of them in mm, and the share
-    pinched where the body touches itself and leaves cloth no room."""
+    """How cloth lies on a body, per frame. inside_share: (F,) of all vertices, by winding number;
+    deepest_mm: (F,) the deepest of them. pinched: (F, N) bool, vertices that had no place where the
+    body presses on itself, and lie at the edge of the free space instead."""
 
     inside_share: np.ndarray
     deepest_mm: np.ndarray
-    pinched_share: np.ndarray
+    pinched: np.ndarray
+
+    @property
+    def pinched_share(self) -> np.ndarray:
+        """(F,) share of pinched vertices."""
+        return self.pinched.mean(axis=1)
 
 
 def settle(
@@ -89,13 +99,14 @@ def settle(
     of what could not be helped.
     """
     result = result.copy()
-    share, deepest, pinched = np.zeros((3, len(result)))
+    share, deepest = np.zeros((2, len(result)))
+    pinched = np.zeros(result.shape[:2], bool)
     parts = _parts(who, pattern, who.body[start], result[start])
     group = _cloth_groups(who.template, pattern)
     trunk = np.flatnonzero((group != "left arm") & (group != "right arm"))
     trunk_faces = pattern.faces[np.isin(pattern.faces, trunk).all(axis=1)]
     borders = [border_edges(faces) for faces, _ in inner]
-    under = [_covered(vertices[start], result[start]) for _, vertices in inner]
+    under = [_covered(vertices[who.first], result[who.first]) for _, vertices in inner]
     for frame in range(who.first, len(result)):
         body = who.body[frame].astype(np.float64)
         layers = [Layer(vertices[frame], faces) for faces, vertices in inner]
@@ -118,13 +129,25 @@ def settle(
                     clearance_m,
                     _REACH_M,
                 )
-        whole = Layer(body[who.collider], who.collider_faces)
-        points, depth_m, squeezed = _tuck(whole, skins, parts, points, clearance_m)
+        whole = Layer(body, who.template.faces)
+        own = _own_skin(who, pattern, body)
+        points, pinched[frame] = bring_outside(points, pattern.faces, whole, own, clearance_m)
         result[frame] = points
+        depth_m = whole.depth(result[frame].astype(np.float64))
         share[frame] = (depth_m > 0).mean()
         deepest[frame] = 1000 * depth_m.max()
-        pinched[frame] = squeezed.mean()
     return result, Contact(share, deepest, pinched)
+
+
+def _own_skin(who: Wearer, pattern: Pattern, body: np.ndarray) -> OwnSkin:
+    """Where each cloth vertex belongs on a body (V, 3); the hanging tube belongs nowhere."""
+    normals = vertex_normals(body, who.template.faces)
+    hanging = np.zeros((pattern.count - pattern.bound_count, 3))
+    return OwnSkin(
+        point=np.concatenate([pattern.binding @ body, hanging]),
+        normal=np.concatenate([unit(pattern.binding @ normals), hanging]),
+        known=np.arange(pattern.count) < pattern.bound_count,
+    )
 
 
 def _rescue(who, pattern, body, skins, parts, points, sewn, clearance_m) -> np.ndarray:
@@ -160,28 +183,6 @@ def _rescue(who, pattern, body, skins, parts, points, sewn, clearance_m) -> np.n
     for _ in range(4):
         points[soft] += 0.5 * (average @ points - points[soft])
     return points
-
-
-def _tuck(whole: Layer, skins, parts, points, clearance_m):
-    """Take cloth that is inside another part back to its own skin, where there is room.
-
-    Returns the points, how deep each is inside the body (N,) m, and which are pinched (N,): their
-    own skin is itself inside or against another part, so no place for them exists.
-    """
-    depth = np.maximum(-whole.nearest(points, 0.3).height_m, 0)
-    pinched = np.zeros(len(points), bool)
-    for skin, part in zip(skins, parts, strict=True):
-        inside = part.mine[depth[part.mine] > 0]
-        if not len(inside):
-            continue
-        own = skin.nearest(points[inside], 0.3)
-        tight = own.point + own.normal * clearance_m
-        room = whole.nearest(tight, 0.3).height_m > 0
-        points[inside[room]] = tight[room]
-        outside_own = own.height_m >= 0
-        pinched[inside[~room & outside_own]] = True
-        depth[inside[room | outside_own]] = 0
-    return points, depth, pinched
 
 
 def _limb_weights(template: Template) -> dict[str, np.ndarray]:

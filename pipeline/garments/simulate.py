@@ -17,12 +17,21 @@ import numpy as np
 from pipeline.config import GarmentSection
 from pipeline.garments.surface import unique_edges
 
+SOLVER_VERSION = 1
+"""Bump when the same task and settings would give other vertices: kept results are then unused."""
+
 _SUBSTEP_M = 0.010
 """Furthest that a limb should move in one substep of the solver."""
 
+_EXPLODED = 3.0
+"""A vertex this many times the size of all the body's motion away from its start is lost."""
 
-_HOLD = 0.85
-"""Weight that draws cloth to its skin in a second try (the solver uses its fourth power)."""
+_HOLDS = (0.85, 0.95)
+"""Weights that draw cloth to its skin in later tries (the solver uses their fourth power)."""
+
+_DEEP_BEND = 2.2
+"""Stretch of a hundredth of the clothed skin beyond which free cloth slips off or is run through:
+deep crouches and seats, where hip and knee take twice the cloth they have."""
 
 
 @dataclass(frozen=True)
@@ -40,15 +49,38 @@ class ClothSettings:
     air_damping: float = 1.0
     self_collision: bool = False
     hold: float = 0.0
+    wind: float = 0.0
+    wind_from_deg: float = 0.0
+    gusts: float = 0.0
 
     def safer(self) -> "ClothSettings":
-        """For a second try after a diverged one: cloth drawn towards its place on the skin."""
+        """For another try after a diverged one: cloth drawn (more) towards its place on the skin,
+        without wind and self-collision."""
         return replace(
             self,
-            hold=_HOLD,
+            hold=_HOLDS[self.hold > 0],
             friction=min(self.friction, 0.5),
             self_collision=False,
+            wind=0.0,
         )
+
+
+@dataclass(frozen=True)
+class ClothTask:
+    """What the solver is given.
+
+    rest: (N, 3) m, where the cloth starts; its edges have their own length there. faces: (M, 3).
+    pinned: (K,) vertices that follow the skin; the other of the first n are drawn to it by
+    `ClothSettings.hold`. skin_path: (F, n, 3) m, where the body takes the first n vertices.
+    collider: (F, C, 3) m, with collider_faces.
+    """
+
+    rest: np.ndarray
+    faces: np.ndarray
+    pinned: np.ndarray
+    skin_path: np.ndarray
+    collider: np.ndarray
+    collider_faces: np.ndarray
 
 
 def cloth_settings(
@@ -67,43 +99,52 @@ def cloth_settings(
         distance_m=config.collision_distance_mm / 1000,
         stretch=20.0 * measures.get("stretch", 1.0),
         bend=0.3 * measures.get("bend", 1.0),
+        self_collision=config.self_collision,
+        wind=config.wind,
+        wind_from_deg=config.wind_from_deg,
+        gusts=config.gusts,
     )
 
 
-def simulate(
-    rest: np.ndarray,
-    faces: np.ndarray,
-    pinned: np.ndarray,
-    skin_path: np.ndarray,
-    collider: np.ndarray,
-    collider_faces: np.ndarray,
-    settings: ClothSettings,
-) -> tuple[np.ndarray, float]:
+def bends_deeply(task: ClothTask) -> bool:
+    """Whether the motion stretches the clothed skin so much that cloth has to be held from the
+    start."""
+    n = task.skin_path.shape[1]
+    faces = task.faces[(task.faces < n).all(axis=1)]
+    ratio = _stretch(task.skin_path, task.rest[:n], faces)
+    return bool(np.quantile(ratio, 0.99, axis=1).max() > _DEEP_BEND)
+
+
+def simulate(task: ClothTask, settings: ClothSettings) -> tuple[np.ndarray, float]:
     """Simulate one garment.
 
-    rest: (N, 3) m, where the cloth starts; its edges have their own length there. skin_path:
-    (F, n, 3), where the body takes the first n vertices; the `pinned` (K,) of them follow it, the
-    others are drawn to it by `settings.hold`. collider: (F, C, 3).
-    Returns vertices (F, N, 3) float32 and the CPU seconds spent. Never raises on a diverged result.
+    Returns vertices (F, N, 3) float32 and the CPU seconds spent. Never raises on a diverged result:
+    the frames from an explosion on are NaN.
     """
-    n_frames = len(collider)
+    n_frames, rest = len(task.collider), task.rest
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
     scene.frame_start, scene.frame_end = 1, n_frames
     started = time.process_time()
+    reach_m = _EXPLODED * float(np.ptp(task.collider.reshape(-1, 3), axis=0).max())
     with tempfile.TemporaryDirectory() as folder:
-        body = _add_mesh("body", collider[0], collider_faces)
-        _drive(body, collider, Path(folder) / "body.pc2")
+        body = _add_mesh("body", task.collider[0], task.collider_faces)
+        _drive(body, task.collider, Path(folder) / "body.pc2")
         _make_collider(body, settings)
-        cloth = _add_mesh("cloth", rest, faces)
+        cloth = _add_mesh("cloth", rest, task.faces)
+        bound = task.skin_path.shape[1]
         path = np.repeat(rest[None].astype(np.float32), n_frames, axis=0)
-        path[1:, : skin_path.shape[1]] = skin_path[1:]
+        path[1:, :bound] = task.skin_path[1:]
         _drive(cloth, path, Path(folder) / "cloth.pc2")
-        _make_cloth(cloth, pinned, skin_path.shape[1], settings, n_frames)
-        result = np.empty((n_frames, len(rest), 3), np.float32)
+        _make_cloth(cloth, task.pinned, bound, settings, n_frames)
+        _blow(scene, settings)
+        result = np.full((n_frames, len(rest), 3), np.nan, np.float32)
         for frame in range(n_frames):
             scene.frame_set(frame + 1)
             _read_vertices(cloth, result[frame])
+            if not np.abs(result[frame] - rest).max() < reach_m:
+                result[frame] = np.nan
+                break
     bpy.ops.wm.read_factory_settings(use_empty=True)
     return result, time.process_time() - started
 
@@ -117,7 +158,7 @@ def fault(result: np.ndarray, rest: np.ndarray, faces: np.ndarray, skin: np.ndar
     """
     if not np.isfinite(result).all():
         frame = int(np.flatnonzero(~np.isfinite(result).all(axis=(1, 2)))[0])
-        return f"coordinates are not finite from frame {frame}"
+        return f"it exploded in frame {frame}"
     ratio = np.median(_stretch(result, rest, faces), axis=1)
     if ratio.min() < 0.6:
         return f"crumpled to {ratio.min():.2f} of its size in frame {int(ratio.argmin())}"
@@ -129,9 +170,22 @@ def fault(result: np.ndarray, rest: np.ndarray, faces: np.ndarray, skin: np.ndar
     return None
 
 
-def tear(result: np.ndarray, rest: np.ndarray, faces: np.ndarray) -> str | None:
-    """Whether edges of a garment (F, N, 3) are stretched beyond what cloth can bear, or None."""
-    ratio = _stretch(result, rest, faces)
+def tear(
+    result: np.ndarray,
+    rest: np.ndarray,
+    faces: np.ndarray,
+    skin: np.ndarray,
+    pinched: np.ndarray,
+) -> str | None:
+    """Whether edges of a garment (F, N, 3) are stretched beyond what cloth can bear, or None.
+
+    An edge may be as long as the skin under it: over a bent knee that is twice its length at rest.
+    skin: (F, n, 3), the places on the body that the first n vertices clothe. pinched: (F, N) bool,
+    vertices between body parts: their edges span a gap that nobody sees.
+    """
+    ratio = _stretch(result, rest, faces, skin)
+    a, b = unique_edges(faces).T
+    ratio[pinched[:, a] | pinched[:, b]] = 1.0
     worst = ratio.max(axis=1)
     if np.quantile(ratio, 0.99, axis=1).max() > 2.0 or worst.max() > 10.0:
         frame = int(worst.argmax())
@@ -139,12 +193,19 @@ def tear(result: np.ndarray, rest: np.ndarray, faces: np.ndarray) -> str | None:
     return None
 
 
-def _stretch(result: np.ndarray, rest: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Edge lengths (F, E) over those at rest; very short edges count as 8 mm."""
-    edges = unique_edges(faces)
-    length = np.linalg.norm(rest[edges[:, 0]] - rest[edges[:, 1]], axis=1)
-    moving = np.linalg.norm(result[:, edges[:, 0]] - result[:, edges[:, 1]], axis=2)
-    return moving / np.maximum(length, 0.008)
+def _stretch(
+    result: np.ndarray, rest: np.ndarray, faces: np.ndarray, skin: np.ndarray | None = None
+) -> np.ndarray:
+    """Edge lengths (F, E) over those at rest, or of the skin under them where it is stretched more;
+    very short edges count as 8 mm."""
+    a, b = unique_edges(faces).T
+    length = np.maximum(np.linalg.norm(rest[a] - rest[b], axis=1), 0.008)
+    length = np.repeat(length[None], len(result), axis=0)
+    if skin is not None:
+        bound = np.flatnonzero(np.maximum(a, b) < skin.shape[1])
+        under = np.linalg.norm(skin[:, a[bound]] - skin[:, b[bound]], axis=2)
+        length[:, bound] = np.maximum(length[:, bound], under)
+    return np.linalg.norm(result[:, a] - result[:, b], axis=2) / length
 
 
 def _add_mesh(name: str, vertices: np.ndarray, faces: np.ndarray) -> bpy.types.Object:
@@ -202,6 +263,24 @@ def _make_cloth(thing, pinned, bound: int, settings: ClothSettings, n_frames: in
         group.add(list(range(bound)), settings.hold, "REPLACE")
     group.add(pinned.tolist(), 1.0, "REPLACE")
     cloth.vertex_group_mass = "pinned"
+
+
+def _blow(scene: bpy.types.Scene, settings: ClothSettings) -> None:
+    """A level wind over the whole scene, from a direction seen from above (0: from ahead, -Y)."""
+    if not settings.wind:
+        return
+    wind = bpy.data.objects.new("wind", None)
+    scene.collection.objects.link(wind)
+    # The field blows along its own Z: lay that flat, then turn it about the vertical.
+    turn = np.radians(settings.wind_from_deg)
+    wind.rotation_euler = (-np.pi / 2, 0.0, turn)
+    with bpy.context.temp_override(object=wind, active_object=wind, selected_objects=[wind]):
+        bpy.ops.object.forcefield_toggle()
+    field = wind.field
+    field.type = "WIND"
+    field.strength = settings.wind
+    field.noise = settings.gusts
+    field.seed = 1
 
 
 def _read_vertices(thing: bpy.types.Object, out: np.ndarray) -> None:

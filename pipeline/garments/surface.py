@@ -61,6 +61,35 @@ def boundary_loops(faces: np.ndarray) -> list[np.ndarray]:
     return sorted(loops, key=len, reverse=True)
 
 
+def runs(wanted: np.ndarray) -> list[np.ndarray]:
+    """Stretches of a closed ring where `wanted` (L,) holds, as positions in order."""
+    if wanted.all():
+        return [np.arange(len(wanted))]
+    order = np.roll(np.arange(len(wanted)), -int(np.flatnonzero(~wanted)[0]))
+    breaks = np.flatnonzero(np.diff(wanted[order].astype(int))) + 1
+    return [part for part in np.split(order, breaks) if wanted[part[0]]]
+
+
+def border_runs(
+    faces: np.ndarray, levels: dict[str, np.ndarray]
+) -> dict[str, list[tuple[np.ndarray, bool]]]:
+    """The border of a cloth by what it was cut along: the level (N,) that is lowest there.
+
+    Each entry lists (vertices in face direction, whether they form a closed loop).
+    """
+    found: dict[str, list[tuple[np.ndarray, bool]]] = {name: [] for name in levels}
+    for loop in boundary_loops(faces):
+        lowest = np.argmin([level[loop] for level in levels.values()], axis=0)
+        for k, name in enumerate(levels):
+            mine = lowest == k
+            # A stray vertex or two do not open a loop.
+            if mine.mean() > 0.9:
+                found[name].append((loop, True))
+            else:
+                found[name] += [(loop[part], False) for part in runs(mine) if len(part) > 2]
+    return found
+
+
 def neighbour_mean(faces: np.ndarray, count: int) -> sp.csr_matrix:
     """Row-stochastic matrix (count, count) that averages each vertex' neighbours."""
     edges = unique_edges(faces)
@@ -77,31 +106,46 @@ def clip(faces: np.ndarray, level: np.ndarray) -> tuple[sp.csr_matrix, np.ndarra
     Returns C (N, V) and the new faces (M, 3): new vertices are C @ vertices, each an old vertex or
     a point on an old edge. Slivers along the cut are left to `remesh`.
     """
-    inside = level > 0
-    touched = inside[faces]
-    whole = faces[touched.all(axis=1)]
-    cut = faces[touched.any(axis=1) & ~touched.all(axis=1)]
+    return _cut_along(faces, level, (level > 0,), snap=0.0)
+
+
+def split_along(faces: np.ndarray, level: np.ndarray) -> tuple[sp.csr_matrix, np.ndarray]:
+    """The whole surface, with its faces split where `level` (V,) is zero; returns as `clip`."""
+    return _cut_along(faces, level, (level > 0, level <= 0), snap=0.02)
+
+
+def _cut_along(faces, level, sides, snap: float) -> tuple[sp.csr_matrix, np.ndarray]:
+    """The parts of a surface on the given sides (V,) bool of the zero line, sharing its points.
+
+    A point within `snap` (a share of its edge) of the edge's end is that end.
+    """
     index: dict[tuple[int, int], int] = {}
     corners: list[tuple[int, int, float]] = []
 
     def vertex(a: int, b: int) -> int:
-        key = (min(a, b), max(a, b))
-        if key not in index:
-            index[key] = len(corners)
-            low, high = key
-            t = 0.0 if low == high else float(level[low] / (level[low] - level[high]))
-            corners.append((low, high, t))
-        return index[key]
+        low, high = min(a, b), max(a, b)
+        t = 0.0 if low == high else float(level[low] / (level[low] - level[high]))
+        low, high = (low if t <= 1 - snap else high), (high if t >= snap else low)
+        if (low, high) not in index:
+            index[low, high] = len(corners)
+            corners.append((low, high, 0.0 if low == high else t))
+        return index[low, high]
 
-    triangles = [[vertex(i, i) for i in face] for face in whole.tolist()]
-    for face in cut.tolist():
-        polygon = []
-        for a, b in zip(face, face[1:] + face[:1], strict=True):
-            if inside[a]:
-                polygon.append(vertex(a, a))
-            if inside[a] != inside[b]:
-                polygon.append(vertex(a, b))
-        triangles += [[polygon[0], polygon[k], polygon[k + 1]] for k in range(1, len(polygon) - 1)]
+    triangles = []
+    for inside in sides:
+        touched = inside[faces]
+        whole = faces[touched.all(axis=1)]
+        cut = faces[touched.any(axis=1) & ~touched.all(axis=1)]
+        triangles += [[vertex(i, i) for i in face] for face in whole.tolist()]
+        for face in cut.tolist():
+            ring = []
+            for a, b in zip(face, face[1:] + face[:1], strict=True):
+                if inside[a]:
+                    ring.append(vertex(a, a))
+                if inside[a] != inside[b]:
+                    ring.append(vertex(a, b))
+            triangles += [[ring[0], ring[k], ring[k + 1]] for k in range(1, len(ring) - 1)]
+    triangles = [corner for corner in triangles if len(set(corner)) == 3]
     low, high, t = (np.array(column) for column in zip(*corners, strict=True))
     rows = np.arange(len(corners))
     shape = (len(corners), len(level))

@@ -6,29 +6,39 @@ Frames: subject frame (Z up), metres.
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse as sp
 
 from pipeline.body.modelfile import JOINT_INDEX
-from pipeline.garments.patterns import Pattern, Template
+from pipeline.garments.patterns import Pattern
 from pipeline.garments.surface import (
     ClosestPoint,
     boundary_loops,
-    neighbour_mean,
+    unique_edges,
     unit,
     vertex_normals,
 )
+from pipeline.garments.template import ARM, Template
 
 Surface = tuple[np.ndarray, np.ndarray]
 """Vertices (V, 3) and faces (M, 3)."""
+
+_GROWN_CLEAR_M = 0.004
+"""Least distance of collar and hood from skin and inner garments."""
+
+_CHILD_EASE = 0.6
+"""Least share of its ease that a garment keeps on a small body."""
 
 
 @dataclass(frozen=True)
 class FittedGarment:
     """A pattern on one body. rest: (N, 3) m, subject frame. height_m: (n,) of the n bound
-    vertices above the body along its normal."""
+    vertices above the body along its normal. away_m: (n, 3) of grown ones (collar, hood) from their
+    places on the skin, in template directions; zero for the others."""
 
     pattern: Pattern
     rest: np.ndarray
     height_m: np.ndarray
+    away_m: np.ndarray
 
 
 def fit(
@@ -41,15 +51,37 @@ def fit(
     normals = vertex_normals(tpose, template.faces)
     foot = pattern.binding @ tpose
     outward = unit(pattern.binding @ normals)
-    points = foot + outward * pattern.ease_m[:, None]
+    width = template.span("left_shoulder", "right_shoulder", tpose)
+    ease = pattern.ease_m * np.clip(width, _CHILD_EASE, 1)
+    points = sewn = foot + outward * ease[:, None]
     if pattern.rings:
-        scale = _leg_length(template, tpose) / _leg_length(template, _z_up(template.vertices))
+        scale = template.span("left_hip", "left_ankle", tpose)
         points = np.concatenate([points, _rings(pattern, points, scale)])
-    points = _relax(pattern, template, tpose, points, inner, gap_m)
+    layers = _layers(pattern, template, tpose, ease, inner, gap_m)
+    points = _relax(pattern, template, points, layers)
+    if pattern.reach_m.any():
+        points[: len(foot)] += _reach(pattern, template, tpose)
+        for surface, normals, clearance in layers:
+            points = _keep_clear(points, surface, normals, 0.6 * clearance)
     height = ((points[: len(foot)] - foot) * outward).sum(axis=1)
-    pinned = np.flatnonzero(pattern.pinned)
-    points[pinned] = foot[pinned] + outward[pinned] * height[pinned, None]
-    return FittedGarment(pattern, points, height)
+    held = np.flatnonzero(pattern.pinned & ~pattern.grown)
+    # Smoothing moves the band along the skin too; where it stays, it has to be above the skin.
+    height[held] = np.maximum(height[held], 0.6 * ease[held])
+    points[held] = foot[held] + outward[held] * height[held, None]
+    away, grown = np.zeros((len(foot), 3)), pattern.grown
+    if grown.any():
+        turn = template.trunk_turn(tpose)
+        root = pattern.root[grown]
+        lift = (points[root] - sewn[root]) @ turn
+        away[grown] = width * pattern.offset_m[grown] + lift
+        height[grown] = ease[grown]
+        points[: len(foot)][grown] = sewn[grown] + away[grown] @ turn.T
+        for surface, normals, clearance in layers:
+            gap = np.maximum(clearance / 2, _GROWN_CLEAR_M)
+            clear = _keep_clear(points, surface, normals, gap)[: len(foot)][grown]
+            away[grown] += (clear - points[: len(foot)][grown]) @ turn
+            points[: len(foot)][grown] = clear
+    return FittedGarment(pattern, points, height, away)
 
 
 def skin_path(garment: FittedGarment, template: Template, body: np.ndarray) -> np.ndarray:
@@ -58,20 +90,23 @@ def skin_path(garment: FittedGarment, template: Template, body: np.ndarray) -> n
     paths = []
     for frame in body.astype(np.float64):
         normals = vertex_normals(frame, template.faces)
-        paths.append(binding @ frame + unit(binding @ normals) * garment.height_m[:, None])
+        path = binding @ frame + unit(binding @ normals) * garment.height_m[:, None]
+        if garment.pattern.grown.any():
+            path += garment.away_m @ template.trunk_turn(frame).T
+        paths.append(path)
     return np.stack(paths)
 
 
-def _z_up(points: np.ndarray) -> np.ndarray:
-    """Body-model frame (Y up) to subject frame (Z up)."""
-    return np.stack([points[:, 0], -points[:, 2], points[:, 1]], axis=1)
-
-
-def _leg_length(template: Template, vertices: np.ndarray) -> float:
-    hip, ankle = (
-        template.J_regressor[JOINT_INDEX[joint]] @ vertices for joint in ("left_hip", "left_ankle")
-    )
-    return float(np.linalg.norm(hip - ankle))
+def _reach(pattern: Pattern, template: Template, body: np.ndarray) -> np.ndarray:
+    """How far (n, 3) sleeves go on along the forearm beyond where they are bound."""
+    ahead = np.zeros((pattern.bound_count, 3))
+    for side, mine in (("left", pattern.reach_m > 0), ("right", pattern.reach_m < 0)):
+        elbow, wrist = (
+            template.J_regressor[JOINT_INDEX[f"{side}_{joint}"]] @ body for joint in ARM[1:]
+        )
+        scale = template.span(f"{side}_elbow", f"{side}_wrist", body)
+        ahead[mine] = scale * np.abs(pattern.reach_m[mine, None]) * unit(wrist - elbow)
+    return ahead
 
 
 def _rings(pattern: Pattern, points: np.ndarray, scale: float) -> np.ndarray:
@@ -94,27 +129,55 @@ def _rings(pattern: Pattern, points: np.ndarray, scale: float) -> np.ndarray:
     return np.concatenate(rings)
 
 
-def _relax(pattern, template, tpose, points, inner, gap_m, rounds: int = 14) -> np.ndarray:
-    """Smooth the cloth like a taut skin that keeps its distance from the body and inner layers."""
-    average = neighbour_mean(pattern.faces, pattern.count)
-    loops = boundary_loops(pattern.faces)
+def _layers(pattern, template, tpose, bound_ease, inner, gap_m) -> list[tuple]:
+    """Surfaces below the cloth, innermost first: (closest points, normals, clearance (N,) m)."""
     ease = np.full(pattern.count, 0.006)
-    ease[: pattern.bound_count] = pattern.ease_m
-    body = ClosestPoint(tpose, template.faces)
-    layers = [(body, vertex_normals(tpose, template.faces), ease)]
+    ease[: pattern.bound_count] = bound_ease
+    layers = [(ClosestPoint(tpose, template.faces), vertex_normals(tpose, template.faces), ease)]
     for vertices, faces in inner:
         gap = np.full(pattern.count, gap_m)
         layers.append((ClosestPoint(vertices, faces), vertex_normals(vertices, faces), gap))
+    return layers
+
+
+def _relax(pattern, template, points, layers, rounds: int = 30) -> np.ndarray:
+    """Smooth the cloth like a taut skin that keeps its distance from the layers below."""
+    # Collar and hood keep their own shape; the rest is smoothed as if they were not there.
+    loose = np.concatenate([~pattern.grown, np.ones(pattern.count - pattern.bound_count, bool)])
+    faces = pattern.faces[loose[pattern.faces].all(axis=1)]
+    arm = np.zeros(pattern.count)
+    arm[: pattern.bound_count] = pattern.binding @ template.arms()
+    average = _hanging_mean(points, faces, arm)
+    # Sleeves do not hang from above: half the smoothing is enough for them.
+    rate = (0.5 - 0.25 * arm)[:, None]
+    loops = [(np.roll(loop, 1), loop, np.roll(loop, -1)) for loop in boundary_loops(faces)]
     for turn in range(rounds):
-        smooth = average @ points
-        for loop in loops:
-            smooth[loop] = (points[np.roll(loop, 1)] + points[np.roll(loop, -1)]) / 2
-        points = points + 0.5 * (smooth - points)
+        smooth = np.where(loose[:, None], average @ points, points)
+        for before, middle, after in loops:
+            smooth[middle] = (points[before] + points[after]) / 2
+        smooth[pattern.corners] = points[pattern.corners]
+        points = points + rate * (smooth - points)
         # The last rounds let the smoothing win over the exact distance, which irons out dents.
         share = 1.0 if turn < rounds - 3 else 0.6
         for surface, normals, clearance in layers:
             points = _keep_clear(points, surface, normals, share * clearance)
     return points
+
+
+def _hanging_mean(points: np.ndarray, faces: np.ndarray, arm: np.ndarray) -> sp.csr_matrix:
+    """Row-stochastic matrix (N, N) over each vertex' neighbours, those above and below first.
+
+    Cloth hangs: it goes straight from bust to belly, not into the hollow between them. Not so on
+    arms that are held out; arm: (N,) 0..1.
+    """
+    a, b = unique_edges(faces).T
+    along = unit(points[b] - points[a])
+    sleeve = (arm[a] + arm[b]) / 2
+    weight = sleeve * 0.5 + (1 - sleeve) * (0.15 + along[:, 2] ** 2)
+    size = (len(points), len(points))
+    edges = sp.csr_matrix((np.tile(weight, 2), (np.append(a, b), np.append(b, a))), size)
+    total = np.asarray(edges.sum(axis=1)).ravel()
+    return sp.diags(1 / np.where(total > 0, total, 1)) @ edges
 
 
 def _keep_clear(points, surface, normals, clearance) -> np.ndarray:

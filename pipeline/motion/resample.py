@@ -11,6 +11,9 @@ from .kinematics import JOINTS, matrices, mirror_points, mirror_pose, rotvecs
 from .motion import Motion, MotionError
 from .signals import ease
 
+_EASE_DEG_PER_FRAME = 4.5
+_BODY_JOINTS = 22
+"""Pelvis to wrists; fingers and eyes do not matter to cloth."""
 _MIRROR = np.diag([-1.0, 1.0, 1.0])
 
 
@@ -72,6 +75,15 @@ def ease_in(pose0: np.ndarray, frames: int) -> np.ndarray:
     part = ease(np.arange(frames) / frames)
     goal = np.repeat(np.asarray(pose0, dtype=np.float64).reshape(1, JOINTS, 3), frames, axis=0)
     return slerp(np.zeros_like(goal), goal, part).reshape(frames, -1).astype(np.float32)
+
+
+def ease_in_length(pose0: np.ndarray, least: int) -> int:
+    """Frames of an ease-in to `pose0` (165,) in which no limb turns faster than cloth can follow.
+
+    At least `least`; a deep crouch or a seat takes more, a standing pose does not.
+    """
+    turns = np.linalg.norm(np.reshape(pose0, (JOINTS, 3))[1:_BODY_JOINTS], axis=1)
+    return max(least, int(np.ceil(np.degrees(turns.max()) / _EASE_DEG_PER_FRAME)))
 
 
 def window(motion: Motion, start: int, frames: int) -> Motion:

@@ -4,6 +4,7 @@ from collections import Counter
 
 from pipeline import assets
 from pipeline.config import Config
+from pipeline.look_assets import card_assets
 
 _YES = {True: "yes", False: "no"}
 
@@ -20,16 +21,20 @@ KNOWN_LIMITS = """\
   meant to stand for any group."""
 
 
-def asset_rows(config: Config, hdris: list[str], motions: list[str]) -> list[dict]:
+def asset_rows(
+    config: Config, hdris: list[str], motions: list[str], garments: list[str]
+) -> list[dict]:
     """Licence facts of every asset in the images, and of the tools that made them.
 
-    motions: where the motions came from (`motion_source` in the index).
+    motions, garments: where they came from (`motion_source`, `garment_source` in the index).
     """
     wanted = [("hdri", name) for name in hdris]
     wanted += [("body", config.body.source)]
     if config.body.source == "smplx" and config.cast.children_share > 0:
         wanted += [("body", "smplx_kid")]
     wanted += [("motion", name) for name in motions]
+    wanted += [("garment", name) for name in garments]
+    wanted += card_assets(config)
     wanted += [("diffusion", model) for model in _models(config)]
     wanted += [("software", name) for name in sorted(assets.manifest("software"))]
     return [_asset_row(kind, name) for kind, name in wanted]

@@ -116,6 +116,7 @@ def _describe(plan: Plan, scenes: int, records: list[dict], rows: list[dict]) ->
             plan.config,
             sorted({row["hdri"] for row in rows}),
             sorted({row["motion_source"] for row in rows}),
+            sorted({row["garment_source"] for row in rows}),
         ),
         "counts": {
             "scenes": scenes,

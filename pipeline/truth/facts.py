@@ -79,6 +79,8 @@ def person_facts(
         "motion_fps": float(motion.fps),
         # Joined, because an empty list has no element type in Arrow.
         "garments": "+".join(garment.kind for garment in subject.outfit),
+        "garment_source": "files" if any(g.cache for g in subject.outfit) else "tailor",
+        "shoes": subject.shoes,
         "hair": person.appearance.hair_style,
         "hair_colour": person.appearance.hair_colour,
         "skin_tone": float(person.appearance.skin_tone),
