@@ -24,8 +24,8 @@ _LEGGED = ("trousers", "shorts")
 class Layout:
     """A garment of N vertices and M triangles, laid out.
 
-    corner_uv: (2, M, 3, 2) cloth coordinates per face corner, m: as the front's and as the back's, of
-    which the second holds behind the side seam. piece: (M,) FRONT, BACK or SLEEVE.
+    corner_uv: (2, M, 3, 2) cloth coordinates per face corner, m: as the front's and as the back's,
+    of which the second holds behind the side seam. piece: (M,) FRONT, BACK or SLEEVE.
     seam_m: (N, 2) signed distance to the side (or under-sleeve) seam and to the armhole; far away
     where there is none. hem_m: (N,) distance to the nearest edge of the cloth.
     """
