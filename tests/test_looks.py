@@ -260,25 +260,6 @@ def test_shares_of_shoes_are_kept():
     assert abs(found["sneaker"] - 1500) < 100
 
 
-def test_trousers_hang_over_a_shaft_and_are_left_alone_elsewhere():
-    pytest.importorskip("bpy", reason="Blender's Python module is not installed")
-    from pipeline.garments.cuffs import hang_over
-
-    leg, leg_faces = tube(0.055, 0.50)
-    leg = leg + [0.0, 0.0, 0.08]
-    boot, boot_faces = tube(0.062, 0.17)
-    shaft = np.clip((boot[:, 2] - 0.05) / 0.05, 0, 1)
-    moved = hang_over(leg[None], leg_faces, boot[None], boot_faces, shaft, 0.003)[0]
-    over = leg[:, 2] < boot[:, 2].max() - 0.01
-    radius = np.hypot(moved[:, 0], moved[:, 1])
-    # 96-sided tubes: the flats lie 0.03 mm inside the circle.
-    assert radius[over].min() > 0.062 + 0.0028
-    far = leg[:, 2] > boot[:, 2].max() + 0.06
-    np.testing.assert_array_equal(moved[far], leg[far])
-    low_shoe = hang_over(leg[None], leg_faces, boot[None], boot_faces, 0 * shaft, 0.003)
-    np.testing.assert_array_equal(low_shoe[0], leg)
-
-
 # --- hair
 
 
