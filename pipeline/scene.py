@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
 from pipeline.assets import content_hash, user_path
+from pipeline.blender.texture_folders import fingerprint
 from pipeline.config import Section
 from pipeline.config_looks import HairStyle
 from pipeline.conventions import focal_from_fov, intrinsics, look_at
@@ -83,6 +84,8 @@ class SubjectSpec(Section):
         paths = [p for g in self.outfit if g.cache for p in cache_files(user_path(g.cache.path))]
         paths += [user_path(self.motion.path)] if self.motion.path else []
         identity["files"] = [content_hash(path) if path.is_file() else "" for path in paths]
+        textures = [g.cache.textures for g in self.outfit if g.cache and g.cache.textures]
+        identity["textures"] = [fingerprint(user_path(folder)) for folder in textures]
         return sha256_text(canonical_json(identity))[:16]
 
 

@@ -219,7 +219,8 @@ def test_rendering_again_gives_the_same_bytes(rendered, model, small_ground, tmp
 @pytest.mark.parametrize("hdri", HDRIS)
 def test_people_are_well_exposed_under_every_hdri(model, small_ground, hdri, tmp_path):
     stage = make_stage(model, hdri, ("bald", "bald"), size=64)
-    render_scene(stage, config(denoise=False, hair=False), tmp_path)
+    # With fewer samples the noise alone makes a tenth of dark cloth black.
+    render_scene(stage, config(denoise=False, hair=False, samples=16), tmp_path)
     with Image.open(tmp_path / "frame_0000.png") as image:
         picture = np.asarray(image).astype(float).mean(axis=-1)
     people = picture[RenderPasses.load(tmp_path / "frame_0000.npz").instance > 0]

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline.config import Config, GarmentSection
 from pipeline.contracts import SubjectMotion
-from pipeline.errors import SceneRejected
+from pipeline.errors import GenbError, SceneRejected
 from pipeline.garments import alembic, npz, outfits, simcache
 from pipeline.garments.__main__ import write_dress
 from pipeline.garments.caches import GarmentSequence, read_cache
@@ -80,10 +81,20 @@ def _cape(path, **options):
 
 def test_a_users_simulation_is_worn_as_it_is(subject, template, motion, painted, tmp_path):
     npz.write(tmp_path / "cape.npz", painted)
-    spec = _cape(tmp_path / "cape.npz", textures="looks")
+    looks = tmp_path / "looks" / "texture_01"
+    looks.mkdir(parents=True)
+    spec = _cape(tmp_path / "cape.npz", textures=str(tmp_path / "looks"))
+    with pytest.raises(GenbError, match="texture_01"):
+        _worn(subject, template, motion, tmp_path / "bare", spec)
+    Image.new("RGB", (8, 8), (200, 30, 30)).save(looks / "diffuse.png")
+    red = subject.model_copy(update={"outfit": [spec]}).digest()
+    Image.new("RGB", (8, 8), (30, 30, 200)).save(looks / "diffuse.png")
+    assert subject.model_copy(update={"outfit": [spec]}).digest() != red
     row, worn, made = _worn(subject, template, motion, tmp_path / "out", spec)
     assert (row["kind"], row["layer"], row["frames"]) == ("cape", "outer", FRAMES)
-    assert row["source"] == "user simulation" and row["textures"] == "looks" and not made
+    assert (
+        row["source"] == "user simulation" and row["textures"] == spec.cache.textures and not made
+    )
     assert row["groups"] == ["body", "trim"]
     rest = read_npz(tmp_path / "out" / row["rest"])
     np.testing.assert_array_equal(rest["corner_uv"], painted.corner_uv)

@@ -85,7 +85,7 @@ def imported_person(
         height_m=float(z_m),
         yaw_deg=-place.yaw,
         expression=[0.0] * 10,
-        appearance=sample_appearance(rng, subject),
+        appearance=sample_appearance(rng, subject, config.look),
         origin=row.text,
     )
     return person, [f"{row.body}: {note}" for note in notes]

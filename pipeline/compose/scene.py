@@ -92,7 +92,7 @@ def _person(
         yaw_deg=place.yaw_deg,
         gaze_m=camera.eye_m if looks and _faces_camera(body, place, camera) else None,
         expression=[round(float(e), 4) for e in expression],
-        appearance=sample_appearance(rng, subject),
+        appearance=sample_appearance(rng, subject, config.look),
     )
 
 

@@ -3,6 +3,8 @@
 from functools import cache
 from pathlib import Path
 
+from pipeline.assets import user_path
+from pipeline.blender.texture_folders import check_folder
 from pipeline.body.modelfile import model_path
 from pipeline.config import GarmentSection
 from pipeline.contracts import SubjectMotion
@@ -68,6 +70,8 @@ def write_dress(
         sorted(subject.outfit, key=lambda spec: _DRESSING_ORDER[spec.layer])
     ):
         stem = f"{number:02d}_{spec.kind}"
+        if spec.cache and spec.cache.textures:
+            check_folder(user_path(spec.cache.textures))
         if spec.cache and spec.cache.aligned == "motion":
             if subject.motion.mirrored and spec.cache.space == "motion":
                 raise SceneRejected(
