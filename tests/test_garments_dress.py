@@ -311,3 +311,20 @@ def test_damaged_alembic_is_refused(tmp_path, sequence):
         (tmp_path / f"{name}.abc").write_bytes(content)
         with pytest.raises(GenbError, match=f"{name}.abc"):
             read_cache(tmp_path / f"{name}.abc", FPS)
+
+
+def test_the_ease_in_ends_with_the_clips_own_speed(template, motion):
+    """Somebody who walks at 0.08 m per frame is already that fast when the clip begins."""
+    step = np.array([0.08, -0.03, 0.0], np.float32)
+    there = np.arange(len(motion.clip))[:, None, None] * step
+    standing = replace(motion, clip=np.repeat(motion.clip[:1], len(motion.clip), axis=0))
+    walking = replace(standing, clip=standing.clip + there)
+    rest, moving = (dressing.wearer(template, m, 0.003) for m in (standing, walking))
+    offset = (moving.body - rest.body).mean(axis=1)
+    np.testing.assert_allclose(offset[rest.first :], there[:, 0], atol=1e-5)
+    speed = np.diff(offset, axis=0)
+    # Row 0 is the T-pose, where the ease-in starts: from rest, evenly, to the speed of the clip.
+    np.testing.assert_allclose(speed[0], 0, atol=1e-5)
+    last = 1 - 1 / (2 * len(motion.ease_in))
+    np.testing.assert_allclose(speed[rest.first - 1], step * last, atol=1e-5)
+    assert (np.diff(speed[: rest.first] @ step) > 0).all()

@@ -113,13 +113,28 @@ class Shoes:
 
 def wearer(template: Template, motion: SubjectMotion, distance_m: float) -> Wearer:
     """The moving body a garment is simulated on. distance_m: the solver's distance of contact."""
-    ease_in = motion.ease_in
+    ease_in = motion.ease_in + _run_up(motion)
     # The T-pose has to be where the ease-in starts, or the cloth would be hurled at frame 1.
     shift = ease_in[0].mean(axis=0) - motion.tpose.mean(axis=0)
     body = np.concatenate([(motion.tpose + shift)[None], ease_in, motion.clip]).astype(np.float32)
     collider, faces = compact(template.faces[_touchable(template)[template.faces].all(axis=1)])
     roomy = make_room(body, template.faces, collider, _ROOM * distance_m)
     return Wearer(template, body, 1 + len(ease_in), collider, faces, roomy, shift)
+
+
+def _run_up(motion: SubjectMotion) -> np.ndarray:
+    """Offsets (E, 1, 3) of the ease-in that end with the clip's first speed over the ground.
+
+    A body that stands through the ease-in and walks from one frame to the next leaves its hems
+    behind. The speed grows evenly from rest.
+    """
+    count = len(motion.ease_in)
+    offsets = np.zeros((count, 1, 3), np.float32)
+    if count and len(motion.clip) > 1:
+        step = (motion.clip[1] - motion.clip[0]).mean(axis=0)
+        left = (count**2 - np.arange(count) ** 2) / (2 * count)
+        offsets[:, 0, :2] = -left[:, None] * step[:2]
+    return offsets
 
 
 def _touchable(template: Template) -> np.ndarray:

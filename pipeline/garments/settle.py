@@ -29,6 +29,10 @@ _LIMBS = {
     "left leg": ("left_hip", "left_knee", "left_ankle", "left_foot"),
     "right leg": ("right_hip", "right_knee", "right_ankle", "right_foot"),
 }
+_OVER_M = {"arm": 0.06, "trunk": 0.03}
+"""Deepest that cloth is brought back over the same part of an inner garment."""
+
+_ARMS = ("left arm", "right arm")
 _FOREIGN = {
     "left arm": (),
     "right arm": (),
@@ -103,20 +107,28 @@ def settle(
     pinched = np.zeros(result.shape[:2], bool)
     parts = _parts(who, pattern, who.body[start], result[start])
     group = _cloth_groups(who.template, pattern)
-    trunk = np.flatnonzero((group != "left arm") & (group != "right arm"))
-    trunk_faces = pattern.faces[np.isin(pattern.faces, trunk).all(axis=1)]
-    borders = [border_edges(faces) for faces, _ in inner]
-    under = [_covered(vertices[who.first], result[who.first]) for _, vertices in inner]
+    overlaps = [
+        overlap
+        for faces, vertices in inner
+        for overlap in _overlaps(who, pattern, group, faces, vertices, result)
+    ]
     for frame in range(who.first, len(result)):
         body = who.body[frame].astype(np.float64)
-        layers = [Layer(vertices[frame], faces) for faces, vertices in inner]
+        layers = [Layer(part.vertices[frame], part.faces) for part in overlaps]
         skins = [Layer(body[part.vertices], part.faces) for part in parts]
         points = result[frame].astype(np.float64)
         points = _rescue(who, pattern, body, skins, parts, points, result[start], clearance_m)
         for _ in range(2):
-            for layer, border, covered in zip(layers, borders, under, strict=True):
+            for layer, part in zip(layers, overlaps, strict=True):
                 points = push_outside(
-                    points, trunk_faces, layer, border, covered, trunk, clearance_m, _REACH_M / 2
+                    points,
+                    part.cloth_faces,
+                    layer,
+                    part.border,
+                    part.covered,
+                    part.mine,
+                    clearance_m,
+                    part.reach_m,
                 )
             for skin, part in zip(skins, parts, strict=True):
                 points = push_outside(
@@ -137,6 +149,45 @@ def settle(
         share[frame] = (depth_m > 0).mean()
         deepest[frame] = 1000 * depth_m.max()
     return result, Contact(share, deepest, pinched)
+
+
+@dataclass(frozen=True)
+class _Overlap:
+    """A part of an inner garment and the cloth over it: sleeve over sleeve, trunk over trunk.
+
+    vertices: (F, n, 3) of the inner part; faces among them; border: (M, 3) bool as `border_edges`;
+    covered: inner vertices under the cloth; mine, cloth_faces: as in `_Part`; reach_m: deepest that
+    cloth is brought back from."""
+
+    vertices: np.ndarray
+    faces: np.ndarray
+    border: np.ndarray
+    covered: np.ndarray
+    mine: np.ndarray
+    cloth_faces: np.ndarray
+    reach_m: float
+
+
+def _overlaps(who, pattern, group, faces, vertices, result) -> list[_Overlap]:
+    """Where a garment lies over an inner one, by arm and trunk: arms touch trunks, sleeves do not
+    belong outside a trunk's cloth."""
+    first = who.first
+    near = cKDTree(who.body[first]).query(vertices[first])[1]
+    arms = {name: who.template.weight(*_LIMBS[name])[near] > 0.5 for name in _ARMS}
+    found = []
+    for name in (*_ARMS, "trunk"):
+        inside = arms[name] if name in _ARMS else ~np.any([*arms.values()], axis=0)
+        mine = np.flatnonzero(group == name if name in _ARMS else ~np.isin(group, _ARMS))
+        part = faces[inside[faces].any(axis=1)]
+        if not len(part) or not len(mine):
+            continue
+        used, local = compact(part)
+        over = pattern.faces[np.isin(pattern.faces, mine).any(axis=1)]
+        covered = _covered(vertices[first][used], result[first])
+        reach_m = _OVER_M["arm" if name in _ARMS else "trunk"]
+        border = border_edges(local)
+        found.append(_Overlap(vertices[:, used], local, border, covered, mine, over, reach_m))
+    return found
 
 
 def _own_skin(who: Wearer, pattern: Pattern, body: np.ndarray) -> OwnSkin:
