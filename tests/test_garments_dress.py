@@ -326,5 +326,6 @@ def test_the_ease_in_ends_with_the_clips_own_speed(template, motion):
     # Row 0 is the T-pose, where the ease-in starts: from rest, evenly, to the speed of the clip.
     np.testing.assert_allclose(speed[0], 0, atol=1e-5)
     last = 1 - 1 / (2 * len(motion.ease_in))
-    np.testing.assert_allclose(speed[rest.first - 1], step * last, atol=1e-5)
+    # float32 means of 14,000 vertices some metres away: tens of micrometres.
+    np.testing.assert_allclose(speed[rest.first - 1], step * last, atol=1e-4)
     assert (np.diff(speed[: rest.first] @ step) > 0).all()
