@@ -14,6 +14,7 @@ from pipeline.config import MotionSource, load_config
 from pipeline.contact import penetration_m
 from pipeline.conventions import project, transform
 from pipeline.errors import GenbError, SceneRejected
+from pipeline.garments.cachefile import GarmentCache
 from pipeline.scene import read_scene
 
 SCENES = 200
@@ -62,7 +63,7 @@ def test_edited_scene_with_a_typo_is_refused(tmp_path, specs):
 def test_a_changed_user_cache_is_another_subject(tmp_path, specs):
     subject = specs[0].people[0].subject
     cache = tmp_path / "shirt.npz"
-    garment = subject.outfit[0].model_copy(update={"cache": str(cache)})
+    garment = subject.outfit[0].model_copy(update={"cache": GarmentCache(path=str(cache))})
     imported = subject.model_copy(update={"outfit": [garment]})
     digests = set()
     for content in (None, b"one", b"another"):
