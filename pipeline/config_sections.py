@@ -189,8 +189,8 @@ class GarmentSection(Section):
     max_inside_share of its vertices inside the body in a frame, or one deeper than
     max_depth_mm, costs its subject the part; so does one of which max_pinched_share lies between
     body parts that press on each other. self_collision: cloth also meets itself (slower). wind:
-    strength of a level wind (Blender's unit; 500 makes a skirt fly), 0 is none; wind_from_deg: 0
-    from ahead of the person, 90 from their left; gusts: 0 steady to 10.
+    strength of a level wind in Blender's unit (some hundreds swing a free hem), 0 is none;
+    wind_from_deg: 0 from ahead of the person, 90 from their left; gusts: 0 steady to 10.
     """
 
     ease_in_frames: Annotated[int, Field(ge=5, le=120)] = 18

@@ -16,7 +16,7 @@ from pipeline.config import Section
 from pipeline.config_looks import HairStyle
 from pipeline.conventions import focal_from_fov, intrinsics, look_at
 from pipeline.errors import GenbError
-from pipeline.garments.cachefile import GarmentCache, cache_files
+from pipeline.garments.cachefile import GarmentCache, cache_files, with_sidecar
 from pipeline.storage import canonical_json, read_json, sha256_text
 
 Vec3 = tuple[float, float, float]
@@ -81,11 +81,12 @@ class SubjectSpec(Section):
     def digest(self) -> str:
         """Identity of the dressed subject: all but its name, and the bytes of users' files."""
         identity = self.model_dump(exclude={"subject": True, "motion": {"path"}})
-        paths = [p for g in self.outfit if g.cache for p in cache_files(user_path(g.cache.path))]
+        caches = [(g.cache, user_path(g.cache.path)) for g in self.outfit if g.cache]
+        paths = [file for _, path in caches for file in cache_files(path)]
         paths += [user_path(self.motion.path)] if self.motion.path else []
         identity["files"] = [content_hash(path) if path.is_file() else "" for path in paths]
-        textures = [g.cache.textures for g in self.outfit if g.cache and g.cache.textures]
-        identity["textures"] = [fingerprint(user_path(folder)) for folder in textures]
+        folders = [with_sidecar(cache, path).textures for cache, path in caches]
+        identity["textures"] = [fingerprint(user_path(name)) for name in folders if name]
         return sha256_text(canonical_json(identity))[:16]
 
 

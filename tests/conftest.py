@@ -38,3 +38,37 @@ def population(default_config, body_dir):
     from pipeline.compose.population import Population
 
     return Population(default_config, body_dir)
+
+
+@pytest.fixture(scope="session")
+def template(body_dir):
+    """What tailoring needs of the neutral free body."""
+    from pipeline.garments.patterns import read_template
+
+    return read_template(body_dir / "smplx" / "SMPLX_NEUTRAL.npz")
+
+
+@pytest.fixture(scope="session")
+def shapes(body_dir):
+    """T-poses (V, 3), subject frame: the mean, a thin, a heavy, a tall person and a child."""
+    import numpy as np
+
+    from pipeline.body.frames import SUBJECT_FROM_BODY
+    from pipeline.storage import read_npz
+
+    table = read_npz(body_dir / "people.npz")
+    model = np.load(body_dir / "smplx" / "SMPLX_NEUTRAL.npz", allow_pickle=False)
+    base, directions = model["v_template"], model["shapedirs"][:, :, :16]
+    bmi = table["mass_kg"] / table["stature_m"] ** 2
+    adult = table["age_years"] > 18
+    rows = {
+        "thin": np.where(adult, bmi, 99).argmin(),
+        "heavy": np.where(adult, bmi, 0).argmax(),
+        "tall": np.where(adult, table["stature_m"], 0).argmax(),
+        "child": np.abs(table["age_years"] - 7).argmin(),
+    }
+    tposes = {name: base + directions @ table["betas"][row, :16] for name, row in rows.items()}
+    return {
+        name: (points @ SUBJECT_FROM_BODY.T).astype(float)
+        for name, points in {"mean": base, **tposes}.items()
+    }

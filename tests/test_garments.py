@@ -5,13 +5,14 @@ import struct
 import numpy as np
 import pytest
 
+from pipeline.body.frames import SUBJECT_FROM_BODY
 from pipeline.body.modelfile import JOINT_NAMES
 from pipeline.errors import GenbError
 from pipeline.garments import outfits, shoes
 from pipeline.garments.caches import GarmentSequence, read_cache
 from pipeline.garments.measures import EDGE_M, SHOE_SOLE_M
 from pipeline.garments.npz import write as write_npz_cache
-from pipeline.garments.patterns import Template, cut, read_template
+from pipeline.garments.patterns import Template, cut
 from pipeline.garments.remesh import quality, remesh
 from pipeline.garments.surface import (
     ClosestPoint,
@@ -24,41 +25,13 @@ from pipeline.garments.surface import (
     vertex_normals,
 )
 from pipeline.garments.tailor import fit
-from pipeline.storage import read_npz
 
 KINDS = list(outfits.MEASURES)
 
 
 @pytest.fixture(scope="module")
-def template(body_dir):
-    return read_template(body_dir / "smplx" / "SMPLX_NEUTRAL.npz")
-
-
-@pytest.fixture(scope="module")
-def shapes(body_dir):
-    """T-poses (V, 3), subject frame: the mean, a thin, a heavy, a tall person and a child."""
-    table = read_npz(body_dir / "people.npz")
-    model = np.load(body_dir / "smplx" / "SMPLX_NEUTRAL.npz", allow_pickle=False)
-    base, directions = model["v_template"], model["shapedirs"][:, :, :16]
-    bmi = table["mass_kg"] / table["stature_m"] ** 2
-    adult = table["age_years"] > 18
-    rows = {
-        "thin": np.where(adult, bmi, 99).argmin(),
-        "heavy": np.where(adult, bmi, 0).argmax(),
-        "tall": np.where(adult, table["stature_m"], 0).argmax(),
-        "child": np.abs(table["age_years"] - 7).argmin(),
-    }
-    tposes = {name: base + directions @ table["betas"][row, :16] for name, row in rows.items()}
-    return {name: _z_up(points) for name, points in {"mean": base, **tposes}.items()}
-
-
-@pytest.fixture(scope="module")
 def patterns(template):
     return {kind: cut(template, outfits.garment(kind)) for kind in KINDS}
-
-
-def _z_up(points):
-    return np.stack([points[:, 0], -points[:, 2], points[:, 1]], axis=1).astype(float)
 
 
 def _sphere(n=24):
@@ -187,7 +160,9 @@ def test_another_body_topology_is_dressed_alike(template, shapes):
     assert len(vertices) != len(template.vertices)
     for kind in ("tshirt", "trousers"):
         ours = fit(cut(template, outfits.garment(kind)), template, shapes["mean"], [], 0.01).rest
-        theirs = fit(cut(other, outfits.garment(kind)), other, _z_up(vertices), [], 0.01).rest
+        theirs = fit(
+            cut(other, outfits.garment(kind)), other, vertices @ SUBJECT_FROM_BODY.T, [], 0.01
+        ).rest
         np.testing.assert_allclose(theirs.min(axis=0), ours.min(axis=0), atol=0.03)
         np.testing.assert_allclose(theirs.max(axis=0), ours.max(axis=0), atol=0.03)
 

@@ -11,7 +11,7 @@ from pipeline.garments import alembic, npz, outfits, simcache
 from pipeline.garments.__main__ import write_dress
 from pipeline.garments.caches import GarmentSequence, read_cache
 from pipeline.garments.inside import inside
-from pipeline.garments.patterns import cut, read_template
+from pipeline.garments.patterns import cut
 from pipeline.garments.simulate import ClothSettings, ClothTask
 from pipeline.garments.surface import vertex_normals
 from pipeline.garments.tailor import fit, skin_path
@@ -20,11 +20,6 @@ from pipeline.storage import read_json, read_npz
 
 FPS = 25.0
 FRAMES = 3
-
-
-@pytest.fixture(scope="module")
-def template(body_dir):
-    return read_template(body_dir / "smplx" / "SMPLX_NEUTRAL.npz")
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +140,34 @@ def test_what_was_not_made_for_this_body_is_refused_with_the_next_command(
     with pytest.raises(SceneRejected) as error:
         _worn(subject, template, motion, tmp_path / "out", _cape(tmp_path / "cape.npz", **options))
     text = str(error.value)
-    assert words in text and f"genb garment check {tmp_path / 'cape.npz'}" in text
+    assert words in text and "genb garment check cape.npz" in text
+    # The reason is published with the dataset.
+    assert str(tmp_path) not in text
+
+
+def test_options_beside_the_file_count_in_full(subject, template, motion, painted, tmp_path):
+    """Also those that decide how a garment is worn, not only how it is read."""
+    spec = _cape(tmp_path / "cape.npz")
+    deep = painted.vertices - np.array([0, 0.06, 0], np.float32)
+    npz.write(tmp_path / "cape.npz", GarmentSequence(deep, painted.faces))
+    lenient = {"max_inside_share": 1.0, "max_depth_mm": 1000.0}
+    (tmp_path / "cape.npz.toml").write_text("settle = false\noffset_m = [0.0, 0.06, 0.0]\n")
+    _, worn, _ = _worn(subject, template, motion, tmp_path / "as_is", spec, **lenient)
+    np.testing.assert_allclose(worn.vertices, painted.vertices, atol=1e-6)
+    (tmp_path / "cape.npz.toml").write_text('textures = "nowhere"\n')
+    with pytest.raises(GenbError, match="nowhere"):
+        _worn(subject, template, motion, tmp_path / "bare", spec)
+    with pytest.raises(GenbError, match="nowhere"):
+        subject.model_copy(update={"outfit": [spec]}).digest()
+
+
+def test_an_unreadable_file_costs_the_subject_its_part(subject, template, motion, tmp_path):
+    (tmp_path / "cape.npz").write_bytes(b"PK no archive")
+    for aligned in ("motion", "rest"):
+        with pytest.raises(SceneRejected) as error:
+            spec = _cape(tmp_path / "cape.npz", aligned=aligned)
+            _worn(subject, template, motion, tmp_path / aligned, spec)
+        assert "cape.npz" in str(error.value) and str(tmp_path) not in str(error.value)
 
 
 def test_a_mesh_on_the_t_pose_is_simulated(subject, template, motion, painted, tmp_path):

@@ -13,17 +13,11 @@ from pipeline.garments import alembic, dressing, outfits
 from pipeline.garments.__main__ import write_dress
 from pipeline.garments.caches import GarmentSequence, read_cache
 from pipeline.garments.contact import Layer, push_outside
-from pipeline.garments.patterns import read_template
 from pipeline.garments.simulate import ClothSettings, ClothTask, fault, simulate, tear
 from pipeline.scene import MotionSpec, SubjectSpec
 from pipeline.storage import read_json, read_npz
 
 FPS = 25.0
-
-
-@pytest.fixture(scope="module")
-def template(body_dir):
-    return read_template(body_dir / "smplx" / "SMPLX_NEUTRAL.npz")
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from scipy.spatial import ConvexHull, cKDTree
 
+from pipeline.body.frames import SUBJECT_FROM_BODY
 from pipeline.body.modelfile import JOINT_INDEX, JOINT_NAMES
 from pipeline.garments import outfits
 from pipeline.garments.measures import EDGE_M, LAYERS
-from pipeline.garments.patterns import Template, cut, read_template
+from pipeline.garments.patterns import Template, cut
 from pipeline.garments.remesh import remesh
 from pipeline.garments.surface import (
     ClosestPoint,
@@ -23,16 +24,10 @@ from pipeline.garments.surface import (
     vertex_normals,
 )
 from pipeline.garments.tailor import fit, skin_path
-from pipeline.storage import read_npz
 
 KINDS = list(outfits.MEASURES)
 GAP_M = 0.01
 """What `dressing` keeps between layers by default: four clearances of 2.5 mm."""
-
-
-@pytest.fixture(scope="module")
-def template(body_dir):
-    return read_template(body_dir / "smplx" / "SMPLX_NEUTRAL.npz")
 
 
 @pytest.fixture(scope="module")
@@ -50,24 +45,6 @@ def other(template):
 
 
 @pytest.fixture(scope="module")
-def shapes(body_dir):
-    """T-poses (V, 3), subject frame: the mean, a thin, a heavy, a tall person and a child."""
-    table = read_npz(body_dir / "people.npz")
-    model = np.load(body_dir / "smplx" / "SMPLX_NEUTRAL.npz", allow_pickle=False)
-    base, directions = model["v_template"], model["shapedirs"][:, :, :16]
-    bmi = table["mass_kg"] / table["stature_m"] ** 2
-    adult = table["age_years"] > 18
-    rows = {
-        "thin": np.where(adult, bmi, 99).argmin(),
-        "heavy": np.where(adult, bmi, 0).argmax(),
-        "tall": np.where(adult, table["stature_m"], 0).argmax(),
-        "child": np.abs(table["age_years"] - 7).argmin(),
-    }
-    tposes = {name: base + directions @ table["betas"][row, :16] for name, row in rows.items()}
-    return {name: _z_up(points) for name, points in {"mean": base, **tposes}.items()}
-
-
-@pytest.fixture(scope="module")
 def sewing(template):
     """Patterns of a kind with measures; each is cut once."""
 
@@ -81,10 +58,6 @@ def sewing(template):
 @pytest.fixture(scope="module")
 def patterns(sewing):
     return {kind: sewing(kind) for kind in KINDS}
-
-
-def _z_up(points):
-    return np.stack([points[:, 0], -points[:, 2], points[:, 1]], axis=1).astype(float)
 
 
 def _joint(template, tpose, name):
@@ -306,7 +279,7 @@ def test_normals_point_outwards(patterns, template, shapes, kind):
 def test_another_body_topology_is_dressed_alike(patterns, template, other, shapes, kind):
     pattern = cut(other, outfits.garment(kind))
     ours = _worn(patterns[kind], template, shapes["mean"])
-    theirs = _worn(pattern, other, _z_up(other.vertices))
+    theirs = _worn(pattern, other, other.vertices @ SUBJECT_FROM_BODY.T)
     np.testing.assert_allclose(theirs.min(axis=0), ours.min(axis=0), atol=0.03)
     np.testing.assert_allclose(theirs.max(axis=0), ours.max(axis=0), atol=0.03)
     assert len(boundary_loops(pattern.faces)) == {"jacket": 3, "hoodie": 4}[kind]

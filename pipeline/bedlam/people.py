@@ -17,6 +17,7 @@ from pipeline.compose.look import sample_appearance
 from pipeline.config import Config
 from pipeline.errors import GenbError
 from pipeline.garments.outfits import outfit_names, sample_outfit
+from pipeline.garments.shoe_kinds import sample_shoes
 from pipeline.scene import MotionSpec, PersonSpec, SubjectSpec
 
 ANCESTRIES = {
@@ -74,9 +75,10 @@ def imported_person(
     )
     names = [n for n in config.cast.outfits or outfit_names(sex) if n in outfit_names(sex)]
     outfit = str(rng.choice(names or outfit_names(sex)))
-    subject = subject.model_copy(
-        update={"outfit": sample_outfit(rng, outfit, sex, subject.age_years)}
-    )
+    garments = sample_outfit(rng, outfit, sex, subject.age_years)
+    kinds = [garment.kind for garment in garments]
+    shoes = sample_shoes(rng, config.look.shoes, sex, subject.age_years, kinds)
+    subject = subject.model_copy(update={"outfit": garments, "shoes": shoes})
     x_m, y_m, z_m = place.position_m
     person = PersonSpec(
         subject=subject,

@@ -16,7 +16,7 @@ from pipeline.body.frames import SUBJECT_FROM_BODY
 from pipeline.contracts import SubjectMotion
 from pipeline.errors import GenbError
 from pipeline.garments.cachefile import GarmentCache, with_sidecar
-from pipeline.garments.caches import GarmentSequence, RawCache, broken, checked, read_raw
+from pipeline.garments.caches import GarmentSequence, broken, checked, read_raw
 
 
 def bring(cache: GarmentCache, motion: SubjectMotion, fps: float) -> GarmentSequence:
@@ -152,9 +152,3 @@ def _on_clip_frames(
     share = np.clip(at - low, 0, 1)[:, None, None]
     share[share < 1e-6] = 0
     return (vertices[low] * (1 - share) + vertices[high] * share).astype(np.float64)
-
-
-def transformed(raw: RawCache, cache: GarmentCache) -> RawCache:
-    """The raw frames in metres of the cache's space, for inspection before they are one garment."""
-    matrix, offset = cache.matrix(), np.array(cache.offset_m)
-    return replace(raw, frames=[frame @ matrix.T + offset for frame in raw.frames])

@@ -1,8 +1,9 @@
 """Simulations that are never run twice, whatever dataset asks for them.
 
-A result is kept under the hash of all that the solver reads (rest shape, pinned path, collider,
-settings, Blender's version), so it cannot be stale, and a garment is simulated again only when it,
-its wearer, the motion or a garment below it changed. Deleting the folder is always safe.
+A result is kept under the hash of all that decides it (rest shape, pinned path, collider, settings,
+Blender's version, the text of `simulate.py`), so it cannot be stale, and a garment is simulated
+again only when it, its wearer, the motion or a garment below it changed. Deleting the folder is
+always safe.
 """
 
 import hashlib
@@ -15,7 +16,8 @@ import numpy as np
 
 from pipeline.assets import cache_dir
 from pipeline.errors import GenbError
-from pipeline.garments.simulate import SOLVER_VERSION, ClothSettings, ClothTask, simulate
+from pipeline.garments import simulate as solver
+from pipeline.garments.simulate import ClothSettings, ClothTask, simulate
 from pipeline.storage import read_npz, write_npz
 
 _GIB = 2**30
@@ -49,9 +51,8 @@ def store_dir() -> Path:
 
 def task_key(task: ClothTask, settings: ClothSettings) -> str:
     """Identity of a simulation: 32 hex digits."""
-    digest = hashlib.sha256(
-        repr((SOLVER_VERSION, bpy.app.version_string, astuple(settings))).encode()
-    )
+    digest = hashlib.sha256(repr((bpy.app.version_string, astuple(settings))).encode())
+    digest.update(Path(solver.__file__).read_bytes())
     for array in astuple(task):
         array = np.ascontiguousarray(array)
         digest.update(f"{array.dtype.str}{array.shape}".encode())

@@ -17,9 +17,6 @@ import numpy as np
 from pipeline.config import GarmentSection
 from pipeline.garments.surface import unique_edges
 
-SOLVER_VERSION = 1
-"""Bump when the same task and settings would give other vertices: kept results are then unused."""
-
 _SUBSTEP_M = 0.010
 """Furthest that a limb should move in one substep of the solver."""
 
