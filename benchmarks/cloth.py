@@ -1,11 +1,12 @@
 """How well clothes fit, and what they cost, over motions and body shapes.
 
-`python benchmarks/cloth.py [--motions 20] [--shapes thin heavy tall child average] [--frames 16]
-[--processes 2] [--out DIR]` dresses every combination in an outfit of the default list (in turn)
-and measures every frame of every garment, read back from its file, against the body: cloth vertices
-inside (share and depth), garments that were held to the skin or tried again, subjects given up,
-CPU seconds of the solver and of all dressing per frame, and peak memory. At the end it dresses one
-combination twice with an empty store of simulations, and prints the ratio.
+`python benchmarks/cloth.py [--motions NAME ...] [--shapes thin heavy tall child average]
+[--frames 16] [--processes 2] [--out DIR]` dresses every combination in an outfit of the default
+list (in turn) and measures every frame of every garment, read back from its file, against the body:
+cloth vertices inside (share and depth) and how far below the ground, garments that were held to the
+skin or tried again, subjects given up, CPU seconds of the solver and of all dressing per frame, and
+peak memory. At the end it dresses one combination twice with an empty store of simulations, and
+prints the ratio.
 """
 
 import argparse
@@ -23,7 +24,8 @@ import numpy as np
 MOTIONS = (
     *("walk", "run", "side_step", "dance", "wave", "reach_up", "arms_crossed", "hands_on_hips"),
     *("bow", "pick_up", "squat", "lunge", "kick", "punch", "toe_touch", "jumping_jack", "crouch"),
-    *("kneel", "sit_lean_back", "lie_back"),
+    *("kneel", "sit_lean_back", "lie_back", "sit_knees_up", "sit_one_knee_up", "sit_and_reach"),
+    "crunch",
 )
 SHAPES = ("thin", "heavy", "tall", "child", "average")
 # A vertex this close to the skin is on it: float32 at some metres, and the exact test's rounding.
@@ -33,7 +35,7 @@ _ON_SKIN_M = 2e-4
 def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--motions", type=int, default=len(MOTIONS))
+    parser.add_argument("--motions", nargs="+", default=MOTIONS, help="library families")
     parser.add_argument("--shapes", nargs="+", default=SHAPES, choices=SHAPES)
     parser.add_argument("--frames", type=int, default=16)
     parser.add_argument("--processes", type=int, default=2)
@@ -46,7 +48,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         args.out = args.out or Path(scratch)
         args.out.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, __file__, "--motions", str(args.motions)]
+        command = [sys.executable, __file__, "--motions", *args.motions]
         command += ["--shapes", *args.shapes, "--frames", str(args.frames), "--out", str(args.out)]
         env = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         children = [
@@ -63,12 +65,13 @@ def main() -> None:
 def dress_share(args: argparse.Namespace) -> None:
     """Every `n`-th combination, from the `k`-th on; a finished one is not dressed again."""
     k, n = args.share
-    motions, shapes = MOTIONS[: args.motions], args.shapes
+    motions, shapes = args.motions, args.shapes
     # Every motion once, on changing shapes, before any twice: a part of a run says most.
     combinations = [
         (motion, shapes[(number + turn) % len(shapes)])
         for turn in range(len(shapes))
-        for number, motion in enumerate(motions)
+        for motion in motions
+        for number in [_number(motion)]
     ]
     for number in range(k, len(combinations), n):
         motion, shape = combinations[number]
@@ -118,6 +121,13 @@ def dress_one(motion: str, shape: str, frames: int, folder: Path, store_gib: flo
     return line
 
 
+def _number(motion: str) -> int:
+    """What seeds a motion: its place in MOTIONS, then in the library."""
+    from pipeline.motion.library import MOTIONS as LIBRARY
+
+    return [*MOTIONS, *(name for name in LIBRARY if name not in MOTIONS)].index(motion)
+
+
 def subject_of(plan, motion: str, shape: str, frames: int):
     """The subject of a combination: a person of the free body's table, an outfit by turns."""
     from pipeline.garments.outfits import OUTFITS, sample_outfit
@@ -137,7 +147,7 @@ def subject_of(plan, motion: str, shape: str, frames: int):
         "average": np.abs(stature - 1.7) + np.abs(bmi - 24) / 10 + 99 * child,
     }
     row = int(far[shape].argmin())
-    place = (MOTIONS.index(motion), SHAPES.index(shape))
+    place = (_number(motion), SHAPES.index(shape))
     names = sorted(OUTFITS)
     name = names[(5 * place[0] + place[1]) % len(names)]
     rng = np.random.default_rng(place)
@@ -170,6 +180,7 @@ def measure(folder: Path, clip: np.ndarray, faces: np.ndarray, fps: float) -> di
         found[row["kind"]] = {
             "inside_pct": round(100 * max(float((d > 0).mean()) for d in depths), 3),
             "deepest_mm": round(1000 * max(float(d.max()) for d in depths), 2),
+            "below_mm": round(max(0.0, -1000 * float(garment[..., 2].min())), 2),
             "pinched_pct": round(100 * row.get("pinched_share_max", 0.0), 2),
             "held": row.get("held", False),
             "retried": row.get("retried", False),
@@ -189,8 +200,8 @@ def summary(lines: list[dict], frames: int) -> str:
     ]
     text += [f"  rejected {r['subject']}: {r['rejected']}" for r in lines if "rejected" in r]
     text.append(
-        f"{'garment':11s} {'n':>3s} {'inside% max':>11s} {'deepest mm':>10s} {'pinched% p95':>12s} "
-        f"{'held':>4s} {'retried':>7s} {'sim s/frame':>11s} {'vertices':>8s}"
+        f"{'garment':11s} {'n':>3s} {'inside% max':>11s} {'deepest mm':>10s} {'below mm':>8s} "
+        f"{'pinched% p95':>12s} {'held':>4s} {'retried':>7s} {'sim s/frame':>11s} {'vertices':>8s}"
     )
     for kind in sorted({kind for line in worn for kind in line["garments"]}):
         rows = [line["garments"][kind] for line in worn if kind in line["garments"]]
@@ -198,7 +209,7 @@ def summary(lines: list[dict], frames: int) -> str:
         per_frame = sum(row["simulation_s"] for row in rows) / simulated if simulated else 0.0
         text.append(
             f"{kind:11s} {len(rows):3d} {max(r['inside_pct'] for r in rows):11.3f} "
-            f"{max(r['deepest_mm'] for r in rows):10.2f} "
+            f"{max(r['deepest_mm'] for r in rows):10.2f} {max(r['below_mm'] for r in rows):8.2f} "
             f"{np.quantile([r['pinched_pct'] for r in rows], 0.95):12.2f} "
             f"{sum(r['held'] for r in rows):4d} {sum(r['retried'] for r in rows):7d} "
             f"{per_frame:11.2f} {int(np.mean([r['vertices'] for r in rows])):8d}"

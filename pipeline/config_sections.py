@@ -113,12 +113,7 @@ class MotionSection(Section):
     fill_gaze: give relaxed hands and wandering eyes to files that have none of their own.
     """
 
-    sources: Annotated[list[MotionSource], Field(min_length=1)] = [
-        # Cloth between thighs and belly has no room in these: most simulations are rejected.
-        MotionSource(
-            kind="library", exclude=["sit_knees_up", "sit_one_knee_up", "sit_and_reach", "crunch"]
-        )
-    ]
+    sources: Annotated[list[MotionSource], Field(min_length=1)] = [MotionSource(kind="library")]
     mirror_share: Unit = 0.5
     loop: bool = True
     fit_stride: bool = True

@@ -40,20 +40,19 @@ _COMPOSED_BY = (
     *("look.hair", "look.hair_meshes", "look.hair_mesh_share"),
 )
 _RENDERED_BY = ("render", "look.fabric_folders", "look.fabric_share")
-_CAST_BY = ("cast", "motion", "body")
 
 STAGES = {
     stage.name: stage
     for stage in (
         Stage("pose", 3, _POSED_BY, (), asset_kinds=("body",)),
-        Stage("dress", 4, ("garments",), ("pose",), ("shoes",)),
+        Stage("dress", 5, ("garments",), ("pose",), ("shoes",)),
         Stage("cast", 3, _CAST_BY, ("dress",), ("motion", "clothed"), seeded=True),
         Stage("compose", 3, _COMPOSED_BY, ("cast",), seeded=True),
         Stage("bodies", 2, (), ("compose", "pose")),
         Stage("render", 4, _RENDERED_BY, ("bodies", "dress"), asset_kinds=("hdri", "look")),
-        Stage("truth", 3, ("audit",), ("render",)),
+        Stage("truth", 4, ("audit",), ("render",)),
         Stage("rerender", 1, ("diffusion",), ("truth",), asset_kinds=("diffusion",), seeded=True),
-        Stage("shards", 3, ("shards",), ("rerender",)),
+        Stage("shards", 4, ("shards",), ("rerender",)),
     )
 }
 SCENE_STAGES = ("compose", "bodies", "render", "truth", "rerender")

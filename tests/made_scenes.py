@@ -282,6 +282,12 @@ def shade(passes: RenderPasses) -> np.ndarray:
 def write_upstream(plan: Plan, spec: SceneSpec, bodies: SceneBodies, passes: list) -> None:
     """Everything that the stages before `truth` would have left on disk."""
     write_json(plan.scene_dir("compose", spec.scene) / "scene.json", spec.model_dump(mode="json"))
+    for person in spec.people:
+        figures = {"inside_share_max": 0.001, "pinched_share_max": 0.02, "held": True}
+        worn = [{"kind": garment.kind, **figures} for garment in person.subject.outfit]
+        shoes = {"kind": "shoes", "layer": "shoes"}
+        folder = plan.subject_dir("dress", person.subject)
+        write_json(folder / "dress.json", {"garments": [*worn, shoes]})
     bodies.save(plan.scene_dir("bodies", spec.scene) / "bodies.npz")
     for frame, frame_passes in enumerate(passes):
         folder = plan.scene_dir("render", spec.scene)

@@ -87,6 +87,7 @@ def keys(p: Plan) -> dict[str, str]:
         ({"body__gaze_at_camera_share": 0.9}, ["pose", "dress"], ["compose", "render"]),
         ({"plausibility__max_float_mm": 5.0}, [], ["pose", "dress", "compose"]),
         ({"motion__mirror_share": 0.1}, ["pose", "dress"], ["cast", "compose"]),
+        ({"look__shoes": {"boot": 1.0}}, ["pose", "dress"], ["cast", "compose"]),
         ({"scene__gap_m": 0.2}, ["pose", "dress", "cast"], ["compose"]),
         ({"execution__threads": 7}, ["compose", "dress", "render", "rerender", "shards"], []),
     ],

@@ -204,6 +204,9 @@ def test_facts_tell_the_scene_and_repeat_the_labels(made, labels, facts):
     people = facts["people"]
     assert [p["subject"] for p in people] == ["subject_0001", "subject_0002", "subject_0003"]
     assert [p["garments"] for p in people] == ["tshirt", "", ""]
+    assert [p["garments_inside"] for p in people] == [0.001, 0.0, 0.0]
+    assert [p["garments_pinched"] for p in people] == [0.02, 0.0, 0.0]
+    assert [p["garments_held"] for p in people] == [True, False, False]
     assert [p["action"] for p in people] == ["standing"] * 3
     for k, person in enumerate(people):
         vertices = made.bodies[0].tpose[k]

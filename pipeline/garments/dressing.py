@@ -14,6 +14,7 @@ from pipeline.contracts import SubjectMotion
 from pipeline.errors import SceneRejected
 from pipeline.garments.caches import GarmentSequence
 from pipeline.garments.contact import Layer, push_outside
+from pipeline.garments.ground import ground_height, reaches_ground, with_ground
 from pipeline.garments.modelled import fit_mesh
 from pipeline.garments.outfits import MEASURES, measures
 from pipeline.garments.outside import bring_outside
@@ -202,6 +203,11 @@ def _wear(
     pattern, clearance_m = fitted.pattern, config.clearance_mm / 1000
     path = skin_path(fitted, who.template, who.body[start:])
     collider, collider_faces = _collider(who, inner, start)
+    ground = ground_height(who.body[start:])
+    # Only the clip decides: in the ease-in, the legs of somebody who will sit hang lower.
+    clip = slice(who.first - start, None)
+    if reaches_ground(path[clip], pattern.hang_m, ground[clip]):
+        collider, collider_faces = with_ground(collider, collider_faces, ground)
     pinned = np.flatnonzero(pattern.pinned)
     task = ClothTask(fitted.rest, pattern.faces, pinned, path, collider, collider_faces)
     size = measures(spec) if spec.kind in MEASURES else {}
@@ -247,9 +253,10 @@ def _wear(
 
 
 def put_on_shoes(who: Wearer, clearance_m: float, kind: str = "sneaker") -> Shoes:
-    """Both shoes of a kind over the clip, fitted on the T-pose and kept outside the bare feet.
+    """Both shoes of a kind over the clip, fitted on the T-pose and kept outside the whole body.
 
-    Raises GenbError for an unknown kind.
+    Where the ankle bends into the upper, the upper gives way and the laces with it. Raises
+    GenbError for an unknown kind.
     """
     pair, first = [], 0
     template = who.template
@@ -260,14 +267,16 @@ def put_on_shoes(who: Wearer, clearance_m: float, kind: str = "sneaker") -> Shoe
         used, faces = compact(template.faces[mine[template.faces].all(axis=1)])
         upper_faces = shoe.faces[np.isin(shoe.faces, shoe.upper).all(axis=1)]
         under = _below_collar(shoe, who.body[0][used])
-        soft = np.flatnonzero(shoe.sole == 0)
+        below = shoe.upper[cKDTree(shoe.vertices[shoe.upper]).query(shoe.vertices[shoe.trim])[1]]
         for t, body in enumerate(who.body[who.first :]):
             foot = Layer(body[used], faces)
+            rigid = moved[t].copy()
             moved[t] = push_outside(
-                moved[t], upper_faces, foot, None, under, shoe.upper, clearance_m, 0.02
+                rigid, upper_faces, foot, None, under, shoe.upper, clearance_m, 0.02
             )
+            moved[t, shoe.trim] += (moved[t] - rigid)[below]
             whole = Layer(body, template.faces)
-            moved[t, soft] = bring_outside(moved[t], shoe.faces, whole, None, clearance_m)[0][soft]
+            moved[t] = bring_outside(moved[t], shoe.faces, whole, None, clearance_m)[0]
         pair.append((shoe, moved, shoe.faces + first))
         first += len(shoe.vertices)
     return Shoes(

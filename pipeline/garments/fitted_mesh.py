@@ -73,4 +73,5 @@ def fit_shoe(path: Path, template: Template, tpose: np.ndarray, side: str, foot:
     free = np.flatnonzero(in_foot[:, 2] > 0.012)
     faces = local.reshape(-1, 3)
     still = np.zeros(len(vertices))
-    return foot.to_subject(in_foot), faces, low.astype(np.float32), toe, free, still
+    trim = np.zeros(0, int)
+    return foot.to_subject(in_foot), faces, low.astype(np.float32), toe, free, still, trim

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from pipeline.garments.contact import Layer, border_edges, push_outside
+from pipeline.garments.ground import ground_height, press_flat
 from pipeline.garments.outside import OwnSkin, bring_outside
 from pipeline.garments.patterns import Pattern, Template
 from pipeline.garments.surface import (
@@ -96,7 +97,7 @@ def settle(
     start: int,
     clearance_m: float,
 ) -> tuple[np.ndarray, Contact]:
-    """Push cloth (F, N, 3) outside the inner layers and the body in every frame of the clip.
+    """Push cloth (F, N, 3) outside inner layers, ground and body in every frame of the clip.
 
     inner: (faces, vertices (F, n, 3)) of each garment underneath. start: the frame at which cloth
     and body lie as the garment was cut. Returns the cloth and the record
@@ -112,6 +113,7 @@ def settle(
         for faces, vertices in inner
         for overlap in _overlaps(who, pattern, group, faces, vertices, result)
     ]
+    ground = ground_height(who.body)
     for frame in range(who.first, len(result)):
         body = who.body[frame].astype(np.float64)
         layers = [Layer(part.vertices[frame], part.faces) for part in overlaps]
@@ -141,6 +143,7 @@ def settle(
                     clearance_m,
                     _REACH_M,
                 )
+        points = press_flat(points, ground[frame])
         whole = Layer(body, who.template.faces)
         own = _own_skin(who, pattern, body)
         points, pinched[frame] = bring_outside(points, pattern.faces, whole, own, clearance_m)

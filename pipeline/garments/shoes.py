@@ -29,7 +29,8 @@ _SHAFT_FROM, _SHAFT_TO = 0.26, 0.42
 class Shoe:
     """One shoe on the T-pose. vertices: (N, 3) m, subject frame. faces: (M, 3). sole: (N,) f32, 1
     on sole and laces, 0 on the upper. toe: (N,) share that follows the toes. upper: (K,) indices of
-    the upper's free vertices. shaft: (N,) share that follows the shin."""
+    the upper's free vertices. shaft: (N,) share that follows the shin. trim: (L,) indices of what
+    lies on the upper and gives way with it (laces)."""
 
     vertices: np.ndarray
     faces: np.ndarray
@@ -37,6 +38,7 @@ class Shoe:
     toe: np.ndarray
     upper: np.ndarray
     shaft: np.ndarray
+    trim: np.ndarray
 
 
 def make_shoe(template: Template, tpose: np.ndarray, side: str, kind: str = "sneaker") -> Shoe:
@@ -73,6 +75,7 @@ def make_shoe(template: Template, tpose: np.ndarray, side: str, kind: str = "sne
         toe=1 / (1 + np.exp(-(u - 0.70) / 0.05 * 2)),
         upper=free + first,
         shaft=shaft,
+        trim=np.arange(second, len(vertices)),
     )
 
 

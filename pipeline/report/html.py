@@ -157,8 +157,19 @@ def _charts(rows: list[dict]) -> str:
             histogram("foot float", column("foot_float_mm"), " mm"),
             histogram("foot sink", column("foot_sink_mm"), " mm"),
             histogram("self-penetration", column("self_penetration_mm"), " mm"),
+            histogram("cloth inside the body", _percent(column("garments_inside")), " %"),
+            histogram("cloth pinched by the body", _percent(column("garments_pinched")), " %"),
+            categories("cloth held to the skin", _yes_no(column("garments_held"))),
         ]
     )
+
+
+def _percent(shares: list[float]) -> list[float]:
+    return [100 * share for share in shares]
+
+
+def _yes_no(flags: list[bool]) -> list[str]:
+    return ["yes" if flag else "no" for flag in flags]
 
 
 def _audit_table(description: dict, rows: list[dict]) -> str:

@@ -10,7 +10,8 @@ _PERSON = (
     *("person", "subject", "gender", "sex", "age_years", "stature_m", "mass_kg", "bmi"),
     *("motion", "motion_source", "action", "airborne", "looks_at_camera"),
     *("foot_float_mm", "foot_sink_mm", "self_penetration_mm"),
-    *("garments", "garment_source", "shoes", "hair", "skin_tone"),
+    *("garments", "garment_source", "garments_inside", "garments_pinched", "garments_held"),
+    *("shoes", "hair", "skin_tone"),
     *("distance_m", "yaw_deg", "occlusion", "truncation"),
     *("mask_area_px", "visible_joints", "drift_mean_px", "drift_p90_px", "boundary_ratio"),
 )

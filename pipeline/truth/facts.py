@@ -47,12 +47,35 @@ def light_facts(spec: SceneSpec) -> dict:
     }
 
 
+def fit_facts(rows: list[dict]) -> dict:
+    """How well a person's clothes lay on the body, worst garment and frame of the whole clip.
+
+    rows: the garments of the person's `dress.json`. Shoes have no such figures.
+    """
+    return {
+        "garments_inside": max(
+            (float(row.get("inside_share_max", 0)) for row in rows), default=0.0
+        ),
+        "garments_pinched": max(
+            (float(row.get("pinched_share_max", 0)) for row in rows), default=0.0
+        ),
+        "garments_held": any(row.get("held", False) for row in rows),
+    }
+
+
 def person_facts(
-    spec: SceneSpec, k: int, frame: int, bodies: SceneBodies, model: ModelFile, labels: dict
+    spec: SceneSpec,
+    k: int,
+    frame: int,
+    bodies: SceneBodies,
+    model: ModelFile,
+    labels: dict,
+    garments: list[dict],
 ) -> dict:
     """Who person k is, what they do and wear, and how well they are seen.
 
-    model: the person's body model file. labels: the frame's numeric labels.
+    model: the person's body model file. labels: the frame's numeric labels. garments: the rows of
+    the person's `dress.json`.
     """
     person: PersonSpec = spec.people[k]
     subject = person.subject
@@ -80,6 +103,7 @@ def person_facts(
         # Joined, because an empty list has no element type in Arrow.
         "garments": "+".join(garment.kind for garment in subject.outfit),
         "garment_source": "files" if any(g.cache for g in subject.outfit) else "tailor",
+        **fit_facts(garments),
         "shoes": subject.shoes,
         "hair": person.appearance.hair_style,
         "hair_colour": person.appearance.hair_colour,

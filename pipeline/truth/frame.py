@@ -14,7 +14,7 @@ from pipeline.errors import GenbError, SceneRejected
 from pipeline.jobs import load_scene
 from pipeline.scene import SceneSpec, frame_name
 from pipeline.stages import Plan
-from pipeline.storage import write_json, write_npz
+from pipeline.storage import read_json, write_json, write_npz
 from pipeline.truth.audit import Audit, audit_frame
 from pipeline.truth.facts import camera_facts, light_facts, person_facts
 from pipeline.truth.labels import amodal_boxes, modal_box, own_betas, parameter_labels, rest_body
@@ -36,6 +36,10 @@ def label_scene(plan: Plan, scene: int, folder: Path) -> None:
     spec = load_scene(plan, scene)
     bodies = SceneBodies.load(plan.scene_dir("bodies", scene) / "bodies.npz")
     models = body_models(plan, spec)
+    worn = [
+        read_json(plan.subject_dir("dress", person.subject) / "dress.json")["garments"]
+        for person in spec.people
+    ]
     for frame in range(spec.frames):
         name = frame_name(frame)
         passes = RenderPasses.load(plan.scene_dir("render", scene) / f"{name}.npz")
@@ -43,7 +47,8 @@ def label_scene(plan: Plan, scene: int, folder: Path) -> None:
         if audit.faults:
             raise SceneRejected(f"audit of frame {frame} failed: {'; '.join(audit.faults)}")
         write_npz(folder / f"{name}.npz", labels)
-        write_json(folder / f"{name}.json", _facts(spec, bodies, frame, models, labels, audit))
+        facts = _facts(spec, bodies, frame, models, labels, audit, worn)
+        write_json(folder / f"{name}.json", facts)
 
 
 def body_models(plan: Plan, spec: SceneSpec) -> list[ModelFile]:
@@ -160,14 +165,18 @@ def _facts(
     models: list[ModelFile],
     labels: dict,
     audit: Audit,
+    worn: list[list[dict]],
 ) -> dict:
-    people = range(len(spec.people))
+    people = [
+        person_facts(spec, k, frame, bodies, models[k], labels, worn[k])
+        for k in range(len(spec.people))
+    ]
     return {
         "scene": spec.scene,
         "frame": frame,
         "seed": spec.seed,
         "camera": camera_facts(spec.camera_at(frame)),
         "light": light_facts(spec),
-        "people": [person_facts(spec, k, frame, bodies, models[k], labels) for k in people],
+        "people": people,
         "audit": {name: round(value, 6) for name, value in audit.figures.items()},
     }
