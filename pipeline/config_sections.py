@@ -183,9 +183,9 @@ class GarmentSection(Section):
     take more. clearance_mm: distance of settled cloth from the skin. A garment with more than
     max_inside_share of its vertices inside the body in a frame, or one deeper than
     max_depth_mm, costs its subject the part; so does one of which max_pinched_share lies between
-    body parts that press on each other. self_collision: cloth also meets itself (slower). wind:
-    strength of a level wind in Blender's unit (some hundreds swing a free hem), 0 is none;
-    wind_from_deg: 0 from ahead of the person, 90 from their left; gusts: 0 steady to 10.
+    body parts that press on each other. self_collision: cloth also meets itself (slower). wind: m/s
+    of a level wind (2 moves a hem, 6 lifts a skirt); wind_from_deg: 0 from
+    ahead of the person, 90 from their left; gusts: share by which its speed swells and falls.
     """
 
     ease_in_frames: Annotated[int, Field(ge=5, le=120)] = 18
@@ -197,9 +197,9 @@ class GarmentSection(Section):
     max_depth_mm: Annotated[float, Field(ge=0)] = 5.0
     max_pinched_share: Unit = 0.3
     self_collision: bool = False
-    wind: Annotated[float, Field(ge=0, le=10_000)] = 0.0
+    wind: Annotated[float, Field(ge=0, le=20)] = 0.0
     wind_from_deg: float = 0.0
-    gusts: Annotated[float, Field(ge=0, le=10)] = 0.0
+    gusts: Unit = 0.0
     shoes: bool = True
 
 

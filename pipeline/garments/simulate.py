@@ -15,13 +15,22 @@ import bpy
 import numpy as np
 
 from pipeline.config import GarmentSection
-from pipeline.garments.surface import unique_edges
+from pipeline.garments.surface import face_cross, unique_edges
 
 _SUBSTEP_M = 0.010
 """Furthest that a limb should move in one substep of the solver."""
 
 _EXPLODED = 3.0
 """A vertex this many times the size of all the body's motion away from its start is lost."""
+
+_DRAG_PA = 0.72
+"""Pressure of a wind of 1 m/s on cloth across it: half of 1.2 kg/m3 of air times a plate's 1.2."""
+_CLOTH_KG_M2 = 0.25
+"""What a square metre of cloth weighs, for the wind alone: vertices have one mass in the solver."""
+_FIELD = 0.83
+"""Force of Blender's wind per strength and area, measured against gravity on a free sheet."""
+_GUST_FRAMES = (11.0, 17.3, 29.9)
+"""Periods of the swelling of a gusty wind."""
 
 _HOLDS = (0.85, 0.95)
 """Weights that draw cloth to its skin in later tries (the solver uses their fourth power)."""
@@ -134,7 +143,8 @@ def simulate(task: ClothTask, settings: ClothSettings) -> tuple[np.ndarray, floa
         path[1:, :bound] = task.skin_path[1:]
         _drive(cloth, path, Path(folder) / "cloth.pc2")
         _make_cloth(cloth, task.pinned, bound, settings, n_frames)
-        _blow(scene, settings)
+        area_m2 = float(np.linalg.norm(face_cross(rest, task.faces), axis=1).sum()) / 2
+        _blow(scene, settings, area_m2 / len(rest))
         result = np.full((n_frames, len(rest), 3), np.nan, np.float32)
         for frame in range(n_frames):
             scene.frame_set(frame + 1)
@@ -262,8 +272,12 @@ def _make_cloth(thing, pinned, bound: int, settings: ClothSettings, n_frames: in
     cloth.vertex_group_mass = "pinned"
 
 
-def _blow(scene: bpy.types.Scene, settings: ClothSettings) -> None:
-    """A level wind over the whole scene, from a direction seen from above (0: from ahead, -Y)."""
+def _blow(scene: bpy.types.Scene, settings: ClothSettings, area_m2: float) -> None:
+    """A level wind over the whole scene, from a direction seen from above (0: from ahead, -Y).
+
+    area_m2: of cloth per vertex. The strength makes the pull of the wind as many times that of
+    gravity as on cloth of its usual weight, however fine the mesh is.
+    """
     if not settings.wind:
         return
     wind = bpy.data.objects.new("wind", None)
@@ -275,9 +289,12 @@ def _blow(scene: bpy.types.Scene, settings: ClothSettings) -> None:
         bpy.ops.object.forcefield_toggle()
     field = wind.field
     field.type = "WIND"
-    field.strength = settings.wind
-    field.noise = settings.gusts
-    field.seed = 1
+    pull = _DRAG_PA * settings.wind**2 / _CLOTH_KG_M2
+    steady = pull * settings.vertex_mass_kg / (_FIELD * area_m2)
+    for frame in range(scene.frame_start, scene.frame_end + 1):
+        waves = np.mean([np.sin(2 * np.pi * frame / period) for period in _GUST_FRAMES])
+        field.strength = steady * (1 + settings.gusts * float(waves)) ** 2
+        field.keyframe_insert("strength", frame=frame)
 
 
 def _read_vertices(thing: bpy.types.Object, out: np.ndarray) -> None:
