@@ -231,6 +231,35 @@ class CameraRig(Section):
         return self
 
 
+class MovementSection(Section):
+    """How the camera moves in scenes of several frames; each scene draws one of `kinds` by weight.
+
+    static; follow: it goes along with the people's middle; orbit: it circles what it looks at;
+    dolly: it comes nearer or goes away on the level; zoom: its focal length grows or shrinks by a
+    factor per second. Directions are drawn. A share `handheld_share` of the scenes, of any kind,
+    shakes with standard deviations `shake_deg` and `shake_m`. Without rigs, a movement that would
+    lose somebody from the picture is made smaller; with rigs, one that would touch somebody.
+    """
+
+    kinds: dict[
+        Literal["static", "follow", "orbit", "dolly", "zoom"], Annotated[float, Field(ge=0)]
+    ] = {"static": 1.0}
+    orbit_deg_s: Range = (5.0, 25.0)
+    dolly_m_s: Range = (0.1, 0.6)
+    zoom_per_s: Range = (1.05, 1.4)
+    handheld_share: Unit = 0.0
+    shake_deg: Annotated[float, Field(ge=0, le=5)] = 0.35
+    shake_m: Annotated[float, Field(ge=0, le=0.2)] = 0.008
+
+    @model_validator(mode="after")
+    def _possible(self):
+        if not sum(self.kinds.values()) > 0:
+            raise ValueError("kinds needs a movement with a weight above 0")
+        if self.orbit_deg_s[0] < 0 or self.dolly_m_s[0] < 0 or self.zoom_per_s[0] < 1:
+            raise ValueError("orbit and dolly start at 0, zoom_per_s at 1; directions are drawn")
+        return self
+
+
 class CameraSection(Section):
     """One full perspective camera per image.
 
@@ -246,6 +275,7 @@ class CameraSection(Section):
     framing_margin: Range = (0.06, 0.28)
     sensor_width_mm: Annotated[float, Field(gt=0)] = 36.0
     rigs: list[CameraRig] = []
+    movement: MovementSection = MovementSection()
 
     @model_validator(mode="after")
     def _possible(self):

@@ -158,7 +158,8 @@ class SceneSpec(Section):
     """One scene of the dataset.
 
     frame_step: clip frames from one image to the next. camera_path: a moving camera, one entry per
-    frame; empty when it stands still. origin: the row of a BEDLAM file it came from.
+    frame; empty when it stands still. movement: how it moves (`camera.movement`). origin: the row
+    of a BEDLAM file it came from.
     """
 
     scene: Annotated[int, Field(ge=0)]
@@ -168,6 +169,7 @@ class SceneSpec(Section):
     frame_step: Annotated[int, Field(ge=1)] = 1
     camera: CameraSpec
     camera_path: list[CameraSpec] = []
+    movement: str = "static"
     light: LightSpec
     notes: list[str] = []
     origin: str = ""

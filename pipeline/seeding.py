@@ -25,6 +25,7 @@ class Stream(IntEnum):
     DENSE_KEYPOINTS = 10
     CASTING_SHARES = 11
     GAZE = 12
+    MOVEMENT = 13
 
 
 def generator(seed: int, stream: Stream, *indices: int) -> np.random.Generator:

@@ -47,10 +47,10 @@ STAGES = {
         Stage("pose", 3, _POSED_BY, (), asset_kinds=("body",)),
         Stage("dress", 5, ("garments",), ("pose",), ("shoes",)),
         Stage("cast", 3, _CAST_BY, ("dress",), ("motion", "clothed"), seeded=True),
-        Stage("compose", 3, _COMPOSED_BY, ("cast",), seeded=True),
+        Stage("compose", 4, _COMPOSED_BY, ("cast",), seeded=True),
         Stage("bodies", 2, (), ("compose", "pose")),
         Stage("render", 4, _RENDERED_BY, ("bodies", "dress"), asset_kinds=("hdri", "look")),
-        Stage("truth", 4, ("audit",), ("render",)),
+        Stage("truth", 5, ("audit",), ("render",)),
         Stage("rerender", 1, ("diffusion",), ("truth",), asset_kinds=("diffusion",), seeded=True),
         Stage("shards", 4, ("shards",), ("rerender",)),
     )

@@ -99,7 +99,22 @@ def _camera(section: CameraSection, vfov_deg, eye, target, roll_deg) -> CameraSp
     )
 
 
-def _inside(K, T_cam_world, spheres, radii, margin, section) -> bool:
+def keeps_in_picture(path: list[CameraSpec], spheres: np.ndarray, radii: np.ndarray) -> bool:
+    """Whether every camera of a path (S,) sees all of its frame's spheres (S, N, 3) m."""
+    return all(
+        _inside(camera.K(), camera.T_cam_world(), centres, radii, 0.0, camera)
+        for camera, centres in zip(path, spheres, strict=True)
+    )
+
+
+def keeps_away(path: list[CameraSpec], spheres: np.ndarray, radii: np.ndarray) -> bool:
+    """Whether no camera of a path (S,) comes close to any of its frame's spheres (S, N, 3) m."""
+    eyes = np.array([camera.eye_m for camera in path])
+    gap = np.linalg.norm(spheres - eyes[:, None], axis=2) - radii
+    return bool(gap.min() > _NEAREST_M / 2)
+
+
+def _inside(K, T_cam_world, spheres, radii, margin, section: CameraSection | CameraSpec) -> bool:
     centres = transform(T_cam_world, spheres)
     if centres[:, 2].min() - radii.max() < _NEAREST_M / 2:
         return False

@@ -62,8 +62,8 @@ def scatter(title: str, points: list[tuple[float, float]], x_name: str, y_name: 
     """Points on two axes that both start at 0."""
     if not points:
         return _figure(title, _note("no drift could be measured"))
-    x_max = max(max(x for x, _ in points), 1e-9)
-    y_max = max(max(y for _, y in points), 1e-9)
+    x_max = max(x for x, _ in points) or 1.0
+    y_max = max(y for _, y in points) or 1.0
     plot_w, plot_h = _WIDTH - _LEFT - 8, _HEIGHT - _BOTTOM - _TOP
     dots = "".join(
         f'<circle cx="{_LEFT + plot_w * x / x_max:.1f}" cy="{_TOP + plot_h * (1 - y / y_max):.1f}" '

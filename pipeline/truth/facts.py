@@ -14,6 +14,9 @@ from pipeline.conventions import fov_from_focal
 from pipeline.motion.library import MOTIONS
 from pipeline.scene import CameraSpec, PersonSpec, SceneSpec
 
+_LENS_M = 0.1
+"""A gaze this close to the lens looks into it."""
+
 SHOWN_BETAS = 10
 """Shape coefficients among the facts (zeros where a body has fewer); the npz has all of them."""
 
@@ -63,6 +66,12 @@ def fit_facts(rows: list[dict]) -> dict:
     }
 
 
+def _looks_into(person: PersonSpec, camera: CameraSpec) -> bool:
+    """Whether somebody's gaze meets the lens of this frame, which may have moved on."""
+    away = np.subtract(person.gaze_m, camera.eye_m) if person.gaze_m else np.inf
+    return bool(np.linalg.norm(away) < _LENS_M)
+
+
 def person_facts(
     spec: SceneSpec,
     k: int,
@@ -108,7 +117,7 @@ def person_facts(
         "hair": person.appearance.hair_style,
         "hair_colour": person.appearance.hair_colour,
         "skin_tone": float(person.appearance.skin_tone),
-        "looks_at_camera": person.gaze_m == spec.camera.eye_m,
+        "looks_at_camera": _looks_into(person, spec.camera_at(frame)),
         "airborne": airborne,
         "foot_float_mm": 0.0 if airborne else max(gap_mm, 0.0),
         "foot_sink_mm": max(-gap_mm, 0.0),
