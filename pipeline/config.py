@@ -20,6 +20,7 @@ from pipeline.config_sections import (
     ControlNet,
     DiffusionSection,
     ExecutionSection,
+    ExposureSection,
     GarmentSection,
     LightSection,
     LimitSection,
@@ -40,6 +41,7 @@ __all__ = [
     "BodySection",
     "CONFIG_DIR",
     "CameraRig",
+    "ExposureSection",
     "CameraSection",
     "CastSection",
     "Config",
@@ -84,6 +86,7 @@ class Config(Section):
     light: LightSection = LightSection()
     render: RenderSection = RenderSection()
     audit: AuditSection = AuditSection()
+    exposure: ExposureSection = ExposureSection()
     diffusion: DiffusionSection = DiffusionSection()
     shards: ShardSection = ShardSection()
     limits: LimitSection = LimitSection()

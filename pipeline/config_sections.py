@@ -316,6 +316,20 @@ class AuditSection(Section):
     max_interpenetration_mm: Annotated[float, Field(ge=0)] = 15.0
 
 
+class ExposureSection(Section):
+    """Limits beyond which a picture counts as black or blown out, and its scene is rejected.
+
+    Shares of the picture that are black or white, the median display luma of the people (0 to 1),
+    and the share of their pixels that is black or white.
+    """
+
+    max_black_share: Unit = 0.9
+    max_white_share: Unit = 0.7
+    min_people_luma: Unit = 0.04
+    max_people_luma: Unit = 0.92
+    max_people_clipped: Unit = 0.35
+
+
 class ControlNet(Section):
     """One ControlNet and the ground-truth control that drives it."""
 

@@ -50,7 +50,7 @@ STAGES = {
         Stage("compose", 4, _COMPOSED_BY, ("cast",), seeded=True),
         Stage("bodies", 2, (), ("compose", "pose")),
         Stage("render", 4, _RENDERED_BY, ("bodies", "dress"), asset_kinds=("hdri", "look")),
-        Stage("truth", 5, ("audit",), ("render",)),
+        Stage("truth", 5, ("audit", "exposure"), ("render",)),
         Stage("rerender", 1, ("diffusion",), ("truth",), asset_kinds=("diffusion",), seeded=True),
         Stage("shards", 4, ("shards",), ("rerender",)),
     )

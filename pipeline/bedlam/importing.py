@@ -90,6 +90,7 @@ def _scene(number: int, sequence: Sequence, sources: Sources, where: str) -> Sce
         people=people,
         camera=cameras[0],
         camera_path=cameras if moving else [],
+        movement="bedlam" if moving else "static",
         light=light,
         notes=notes + light_notes + _camera_notes(sequence, sources),
         origin="\n".join(row.text for row in (*sequence.comments, sequence.group)),

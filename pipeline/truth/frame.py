@@ -16,6 +16,7 @@ from pipeline.scene import SceneSpec, frame_name
 from pipeline.stages import Plan
 from pipeline.storage import read_json, write_json, write_npz
 from pipeline.truth.audit import Audit, audit_frame
+from pipeline.truth.exposure import exposure_faults, exposure_figures, read_picture
 from pipeline.truth.facts import camera_facts, light_facts, person_facts
 from pipeline.truth.labels import amodal_boxes, modal_box, own_betas, parameter_labels, rest_body
 from pipeline.truth.schema import LABEL_ARRAYS, SEEN, array_faults
@@ -46,8 +47,16 @@ def label_scene(plan: Plan, scene: int, folder: Path) -> None:
         labels, audit = label_frame(plan, spec, bodies, passes, frame, models)
         if audit.faults:
             raise SceneRejected(f"audit of frame {frame} failed: {'; '.join(audit.faults)}")
+        picture = read_picture(plan.scene_dir("render", scene) / f"{name}.png")
+        exposure = exposure_figures(picture, passes.instance > 0)
+        faults = exposure_faults(exposure, plan.config.exposure)
+        if faults:
+            raise SceneRejected(
+                f"frame {frame} is badly exposed: {'; '.join(faults)} (limits: [exposure])"
+            )
         write_npz(folder / f"{name}.npz", labels)
         facts = _facts(spec, bodies, frame, models, labels, audit, worn)
+        facts["exposure"] = {name: round(value, 6) for name, value in exposure.items()}
         write_json(folder / f"{name}.json", facts)
 
 
@@ -176,6 +185,7 @@ def _facts(
         "frame": frame,
         "seed": spec.seed,
         "camera": camera_facts(spec.camera_at(frame)),
+        "camera_movement": spec.movement,
         "light": light_facts(spec),
         "people": people,
         "audit": {name: round(value, 6) for name, value in audit.figures.items()},
