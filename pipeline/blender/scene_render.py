@@ -15,7 +15,7 @@ from pipeline.blender.world import add_world
 from pipeline.body.modelfile import ModelFile
 from pipeline.config import Config
 from pipeline.contracts import RenderPasses, SceneBodies
-from pipeline.scene import SceneSpec, frame_name
+from pipeline.scene import CameraSpec, SceneSpec, frame_name
 from pipeline.seeding import Stream, generator, integer_seed
 from pipeline.storage import write_json
 
@@ -34,12 +34,12 @@ class Stage:
     hdri: Path
 
 
-def render_scene(stage: Stage, config: Config, folder: Path) -> None:
-    """Write frame_0000.png, frame_0000.npz ... and render.json into `folder`."""
+def build_scene(stage: Stage, config: Config) -> tuple[bpy.types.Scene, list[Figure], float]:
+    """Everything of a scene that stays for all of its frames: Blender's scene with world and
+    people, and the metered exposure in stops."""
     spec, camera = stage.spec, stage.spec.camera
     scene = session.reset()
-    size = (camera.width, camera.height)
-    session.configure(scene, config.render, config.execution, size)
+    session.configure(scene, config.render, config.execution, (camera.width, camera.height))
     rng = generator(spec.seed, Stream.MATERIAL, spec.scene)
     exposure = add_world(scene, stage.hdri, spec.light, camera, rng)
     painted = config.body.source == "free"
@@ -48,17 +48,32 @@ def render_scene(stage: Stage, config: Config, folder: Path) -> None:
         Figure(k, person, stage.bodies, stage.wardrobe[k], stage.models[k], hair, painted)
         for k, person in enumerate(spec.people)
     ]
+    return scene, figures, exposure
+
+
+def show_frame(
+    scene: bpy.types.Scene, spec: SceneSpec, figures: list[Figure], frame: int
+) -> CameraSpec:
+    """Put camera and people where a frame has them; returns the frame's camera."""
+    view = spec.camera_at(frame)
+    if frame == 0 or spec.camera_path:
+        size = (view.width, view.height)
+        add_camera(scene, view.K(), view.T_cam_world(), size, view.sensor_width_mm)
+    for figure in figures:
+        figure.show(frame)
+    return view
+
+
+def render_scene(stage: Stage, config: Config, folder: Path) -> None:
+    """Write frame_0000.png, frame_0000.npz ... and render.json into `folder`."""
+    spec = stage.spec
+    scene, figures, exposure = build_scene(stage, config)
     truth_material = passes.prepare(scene)
     seed = integer_seed(spec.seed, Stream.MATERIAL, spec.scene)
     for frame in range(spec.frames):
-        view = spec.camera_at(frame)
-        K, T_cam_world = view.K(), view.T_cam_world()
-        if frame == 0 or spec.camera_path:
-            add_camera(scene, K, T_cam_world, size, view.sensor_width_mm)
-        for figure in figures:
-            figure.show(frame)
+        view = show_frame(scene, spec, figures, frame)
         _render_picture(scene, config, seed, folder / f"{frame_name(frame)}.png")
-        truth = _render_passes(scene, truth_material, figures, K, T_cam_world)
+        truth = _render_passes(scene, truth_material, figures, view.K(), view.T_cam_world())
         truth.save(folder / f"{frame_name(frame)}.npz")
     write_json(
         folder / "render.json",
