@@ -264,7 +264,9 @@ class CameraSection(Section):
     """One full perspective camera per image.
 
     Without `rigs` the camera walks back until everybody is in the picture (`vfov_deg`, `height_m`,
-    `roll_deg`, `framing_margin`); with them it stands where a rig says, and people may be cut off.
+    `roll_deg`, `framing_margin`), or what one of `framings`, drawn by weight, shows of them:
+    everybody whole, one of them from the hips up, or the head and shoulders of one. With rigs it
+    stands where a rig says, and people may be cut off.
     """
 
     width: Annotated[int, Field(ge=64, le=8192, multiple_of=8)] = 512
@@ -273,6 +275,9 @@ class CameraSection(Section):
     height_m: Range = (0.7, 2.1)
     roll_deg: Range = (-3.0, 3.0)
     framing_margin: Range = (0.06, 0.28)
+    framings: dict[
+        Literal["full_body", "upper_body", "close_up"], Annotated[float, Field(ge=0)]
+    ] = {"full_body": 1.0}
     sensor_width_mm: Annotated[float, Field(gt=0)] = 36.0
     rigs: list[CameraRig] = []
     movement: MovementSection = MovementSection()
@@ -283,6 +288,8 @@ class CameraSection(Section):
             raise ValueError("vfov_deg must lie within 5 and 120 degrees")
         if self.height_m[0] <= 0.1:
             raise ValueError("height_m must stay above 0.1 m (the ground is at 0)")
+        if not sum(self.framings.values()) > 0:
+            raise ValueError("framings needs one with a weight above 0")
         return self
 
 

@@ -158,8 +158,8 @@ class SceneSpec(Section):
     """One scene of the dataset.
 
     frame_step: clip frames from one image to the next. camera_path: a moving camera, one entry per
-    frame; empty when it stands still. movement: how it moves (`camera.movement`). origin: the row
-    of a BEDLAM file it came from.
+    frame; empty when it stands still. movement, framing: how it moves and what it frames
+    (`[camera]`). origin: the row of a BEDLAM file it came from.
     """
 
     scene: Annotated[int, Field(ge=0)]
@@ -170,6 +170,7 @@ class SceneSpec(Section):
     camera: CameraSpec
     camera_path: list[CameraSpec] = []
     movement: str = "static"
+    framing: str = ""
     light: LightSpec
     notes: list[str] = []
     origin: str = ""

@@ -26,6 +26,7 @@ class Stream(IntEnum):
     CASTING_SHARES = 11
     GAZE = 12
     MOVEMENT = 13
+    FRAMING = 14
 
 
 def generator(seed: int, stream: Stream, *indices: int) -> np.random.Generator:

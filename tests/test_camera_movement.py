@@ -173,3 +173,60 @@ def test_everybody_stays_in_the_picture_of_a_moving_camera(filmed):
 def test_a_moving_scene_is_the_same_alone(filmed):
     cast, specs = filmed
     assert cast.compose(5) == specs[5]
+
+
+@pytest.fixture(scope="module")
+def framed(filmed, tmp_path_factory):
+    """Thirty single pictures, a third of them of each framing."""
+    config = filmed[0].plan.config.model_copy(deep=True)
+    config = Config.model_validate(
+        {
+            **config.model_dump(mode="json"),
+            "scene": {"people": [1, 2]},
+            "camera": {"framings": {"full_body": 1, "upper_body": 1, "close_up": 1}},
+        }
+    )
+    cast = PosedCast(config, 0, tmp_path_factory.mktemp("framed"))
+    return cast, [cast.compose(i) for i in range(30)]
+
+
+def seen_joints(cast, spec):
+    """(P, J, 2) px of everybody's joints, and the scene's size."""
+    lens = spec.camera
+    uv = []
+    for person in spec.people:
+        body = candidate(cast.posed, person.subject, person.first_frame, 1, 1)
+        points = Place(person.position_m, person.yaw_deg).apply(body.joints[0])
+        uv.append(project(lens.K(), transform(lens.T_cam_world(), points)))
+    return np.stack(uv), (lens.width, lens.height)
+
+
+def test_a_framing_shows_what_its_name_says(framed):
+    cast, specs = framed
+    head, pelvis, ankles = 15, 0, [7, 8]
+    by_name = {name: [] for name in ("full_body", "upper_body", "close_up")}
+    for spec in specs:
+        uv, size = seen_joints(cast, spec)
+        within = ((uv > 0) & (uv < size)).all(axis=-1)
+        by_name[spec.framing].append((within, uv, size))
+        # Never is somebody entirely out of the picture.
+        assert within[:, :22].any(axis=1).all()
+    assert min(len(found) for found in by_name.values()) >= 3
+    for within, _, _ in by_name["full_body"]:
+        assert within[:, :22].all()
+    shown, whole = [head, pelvis, 20, 21], []
+    for within, _, _ in by_name["upper_body"]:
+        star = within[:, shown].all(axis=1)
+        assert star.any()
+        whole.append(within[star][:, ankles].any())
+    assert np.mean(whole) < 0.4
+    for within, uv, size in by_name["close_up"]:
+        # Spheres of 15 cm around collars, neck and head fill 72 to 94 % of the picture.
+        extent = np.ptp(uv[:, [12, 13, 14, head]], axis=1).max(axis=1)
+        assert within[:, head].any() and extent.max() > 0.1 * size[1]
+
+
+def test_a_framing_that_would_lose_somebody_is_widened_and_says_so(framed):
+    _, specs = framed
+    told = [spec for spec in specs if any(note.startswith("framed as") for note in spec.notes)]
+    assert told and all(len(spec.people) > 1 for spec in told)

@@ -25,6 +25,10 @@ _PARENT = [0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 
 _HEAD, _NECK = 15, 12
 _WRISTS = ((20, 18), (21, 19))
 _STEPS = 4
+SPHERE_JOINTS = np.array(
+    [0, *np.repeat(np.arange(1, len(_KIND)), _STEPS), _HEAD, *(wrist for wrist, _ in _WRISTS)]
+)
+"""The joint (S,) at whose end of a bone each of `body_spheres` lies."""
 
 
 def body_spheres(joints: np.ndarray, stature_m: float) -> tuple[np.ndarray, np.ndarray]:

@@ -114,6 +114,21 @@ def keeps_away(path: list[CameraSpec], spheres: np.ndarray, radii: np.ndarray) -
     return bool(gap.min() > _NEAREST_M / 2)
 
 
+def shows_somebody(path: list[CameraSpec], spheres: np.ndarray, radii: np.ndarray) -> bool:
+    """Whether every camera of a path (S,) has at least a tenth of each person in the picture.
+
+    spheres: (S, P, N, 3) m; radii: (P, N) m.
+    """
+    for camera, people in zip(path, spheres, strict=True):
+        local = transform(camera.T_cam_world(), people)
+        ahead = local[..., 2] > radii + _NEAREST_M / 4
+        uv = project(camera.K(), np.where(ahead[..., None], local, [0.0, 0.0, 1.0]))
+        within = ahead & ((uv > 0) & (uv < [camera.width, camera.height])).all(axis=-1)
+        if within.mean(axis=1).min() < 0.1:
+            return False
+    return True
+
+
 def _inside(K, T_cam_world, spheres, radii, margin, section: CameraSection | CameraSpec) -> bool:
     centres = transform(T_cam_world, spheres)
     if centres[:, 2].min() - radii.max() < _NEAREST_M / 2:

@@ -23,7 +23,7 @@ _SHAKE_HZ = (0.7, 1.9, 4.3)
 class Movement:
     """A drawn movement. kind: of `MovementSection.kinds`. rate: degrees, metres or the focal
     length's factor per second, as the kind says. shake_deg, shake_m: standard deviations of a
-    held camera; phase: (9, 3) of its waves."""
+    held camera; phase: (6, 3) of its waves: three of tilt, three of sway."""
 
     kind: str
     rate: float

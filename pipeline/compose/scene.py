@@ -6,15 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.compose.casting import cast_of_scene, seat_of
-from pipeline.compose.framing import (
-    keeps_away,
-    keeps_in_picture,
-    sample_camera,
-    sample_rig_camera,
-)
+from pipeline.compose.filming import film
+from pipeline.compose.framing import sample_rig_camera
 from pipeline.compose.layout import Candidate, Place, View, place_people
 from pipeline.compose.look import sample_appearance, sample_light
-from pipeline.compose.movement import follow_shift, largest_that_fits, sample_movement
 from pipeline.compose.posed import Posed, candidate
 from pipeline.config import Config
 from pipeline.errors import SceneRejected
@@ -52,30 +47,15 @@ def compose_scene(config: Config, seed: int, scene: int, member: Member, posed: 
         for subject, first in zip(cast, first_frames, strict=True)
     ]
     azimuth_deg = float(rng.uniform(0.0, 360.0))
-    camera_rng = generator(seed, Stream.CAMERA, scene)
-    camera = (
-        sample_rig_camera(camera_rng, config.camera, azimuth_deg) if config.camera.rigs else None
-    )
+    camera = None
+    if config.camera.rigs:
+        rng_of_rig = generator(seed, Stream.CAMERA, scene)
+        camera = sample_rig_camera(rng_of_rig, config.camera, azimuth_deg)
     places, notes = place_people(rng, section, candidates, View(azimuth_deg, camera))
     notes += [f"cast member {i} could not be dressed" for i, subject in wanted if not subject]
-    movement = sample_movement(generator(seed, Stream.MOVEMENT, scene), config.camera)
     spheres, radii = _all_spheres(candidates, places)
-    shift = follow_shift(movement, _pelvises(candidates, places))
-    fits = keeps_away
-    if camera is None:
-        shown = (spheres - shift[:, None]).reshape(-1, 3)
-        again = np.tile(radii, len(spheres))
-        camera = sample_camera(camera_rng, config.camera, shown, again, azimuth_deg)
-        fits = keeps_in_picture
-    path: list[CameraSpec] = []
-    if section.frames > 1 and not movement.still:
-        path, share = largest_that_fits(
-            camera, movement, shift, config.cast.fps, lambda way: fits(way, spheres, radii)
-        )
-        path = path[:: section.frame_step]
-        camera = path[0]
-        if share < 1:
-            notes.append(f"the camera's {movement.kind} was made {share:.0%} as large")
+    shot = film(config, seed, scene, spheres, radii, azimuth_deg, camera)
+    camera = shot.camera
     people = [
         _person(config, seed, scene, k, cast[k], first_frames[k], candidates[k], place, camera)
         for k, place in enumerate(places)
@@ -87,10 +67,11 @@ def compose_scene(config: Config, seed: int, scene: int, member: Member, posed: 
         frame_step=section.frame_step,
         people=people,
         camera=camera,
-        camera_path=path,
-        movement=movement.kind if path else "static",
+        camera_path=shot.path,
+        movement=shot.movement,
+        framing=shot.framing,
         light=sample_light(generator(seed, Stream.LIGHT, scene), config.light),
-        notes=notes,
+        notes=[*notes, *shot.notes],
     )
 
 
@@ -130,16 +111,10 @@ def _faces_camera(body: Candidate, place: Place, camera: CameraSpec) -> bool:
 
 
 def _all_spheres(candidates: list[Candidate], places: list[Place]) -> tuple[np.ndarray, np.ndarray]:
-    """World spheres (S, N, 3) m and radii (N,) m around everybody in every clip frame."""
+    """World spheres (S, P, N, 3) m and radii (P, N) m around everybody in every clip frame."""
     placed = list(zip(candidates, places, strict=False))
     centres = [place.apply(one.spheres) for one, place in placed]
-    return np.concatenate(centres, axis=1), np.concatenate([one.radii for one, _ in placed])
-
-
-def _pelvises(candidates: list[Candidate], places: list[Place]) -> np.ndarray:
-    """Everybody's pelvis (S, P, 3) m in the world."""
-    placed = zip(candidates, places, strict=False)
-    return np.stack([place.apply(one.joints[:, 0]) for one, place in placed], axis=1)
+    return np.stack(centres, axis=1), np.stack([one.radii for one, _ in placed])
 
 
 def write_scene(spec: SceneSpec, path: Path) -> None:

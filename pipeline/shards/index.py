@@ -45,6 +45,7 @@ def _row(shard: str, facts: dict, person: dict) -> dict:
         "people_count": facts["people_count"],
         **{name: facts["camera"][name] for name in _CAMERA},
         "camera_movement": facts["camera_movement"],
+        "camera_framing": facts["camera_framing"],
         "eye_height_m": facts["camera"]["eye_m"][2],
         "hdri": facts["light"]["hdri"],
         **{f"audit_{name}": value for name, value in facts["audit"].items()},

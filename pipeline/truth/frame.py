@@ -186,6 +186,7 @@ def _facts(
         "seed": spec.seed,
         "camera": camera_facts(spec.camera_at(frame)),
         "camera_movement": spec.movement,
+        "camera_framing": spec.framing or "scene",
         "light": light_facts(spec),
         "people": people,
         "audit": {name: round(value, 6) for name, value in audit.figures.items()},
