@@ -92,6 +92,7 @@ def read_stage(plan: Plan, number: int) -> scene_render.Stage:
         wardrobe=read_wardrobe(plan, spec, bodies),
         models=[read_model_file(model_path(plan.body_dir, p.subject.gender)) for p in spec.people],
         hdri=assets.find_file("hdri", spec.light.hdri),
+        plain_floor=assets.find("hdri", spec.light.hdri).asset.floor == "plain",
     )
 
 

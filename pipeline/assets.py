@@ -13,6 +13,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import ValidationError
 
@@ -24,7 +25,8 @@ MANIFEST_DIR = Path(__file__).resolve().parent.parent / "assets_manifest"
 
 
 class Asset(Section):
-    """One row of a manifest."""
+    """One row of a manifest. floor, of an HDRI: `photo` lays the panorama's own floor under the
+    people; `plain` lays boards or tiles of its colour, for rooms whose floor is full of things."""
 
     id: str
     path: str = ""
@@ -35,6 +37,7 @@ class Asset(Section):
     commercial_use: bool
     sha256: str = ""
     notes: str = ""
+    floor: Literal["photo", "plain"] = "photo"
 
 
 @dataclass(frozen=True)

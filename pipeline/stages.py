@@ -49,7 +49,7 @@ STAGES = {
         Stage("cast", 3, _CAST_BY, ("dress",), ("motion", "clothed"), seeded=True),
         Stage("compose", 4, _COMPOSED_BY, ("cast",), seeded=True),
         Stage("bodies", 2, (), ("compose", "pose")),
-        Stage("render", 4, _RENDERED_BY, ("bodies", "dress"), asset_kinds=("hdri", "look")),
+        Stage("render", 5, _RENDERED_BY, ("bodies", "dress"), asset_kinds=("hdri", "look")),
         Stage("truth", 5, ("audit", "exposure"), ("render",)),
         Stage("rerender", 1, ("diffusion",), ("truth",), asset_kinds=("diffusion",), seeded=True),
         Stage("shards", 4, ("shards",), ("rerender",)),

@@ -103,3 +103,30 @@ def test_ground_continues_the_photo(monkeypatch):
     rows = np.s_[24:56]
     ratio = with_ground[rows].mean(axis=0) / without[rows].mean(axis=0)
     assert np.abs(np.median(ratio) - 1) < 0.04  # grain, and some texels above the highest albedo
+
+
+def test_a_plain_floor_has_one_colour_under_the_people_and_the_panoramas_far_away():
+    rng = np.random.default_rng(3)
+    sky = environment(rng.uniform(0.1, 1.0, (64, 128, 3)))
+    eye = np.array([0.0, -4.0, 1.5])
+    photo, plain = (
+        light_meter.ground_albedo(sky, eye, 14.0, 280, plain) for plain in (False, True)
+    )
+    step = ((np.arange(280) + 0.5) / 280 * 2 - 1) * 14
+    distance = np.hypot(*np.meshgrid(step, step))
+    near, far = distance < light_meter.PLAIN_M[0], distance > light_meter.PLAIN_M[1]
+    assert np.ptp(plain[near], axis=0).max() < 1e-6 < np.ptp(photo[near], axis=0).max()
+    np.testing.assert_allclose(plain[far], photo[far], atol=1e-6)
+
+
+def test_boards_keep_the_floors_brightness_and_show_their_pattern():
+    session.reset()
+    image = bpy.data.images.new("ground", 4, 4, alpha=True, float_buffer=True)
+    for seed in range(6):
+        material = world._ground_material(image, np.random.default_rng(seed))
+        brick = next(n for n in material.node_tree.nodes if n.bl_idname == "ShaderNodeTexBrick")
+        first, second = (brick.inputs[name].default_value[0] for name in ("Color1", "Color2"))
+        assert (first + second) / 2 == pytest.approx(1) and 0.05 < second - first < 0.5
+        assert 0.08 < brick.inputs["Row Height"].default_value <= 0.61
+    photo = world._ground_material(image, None)
+    assert not any(n.bl_idname == "ShaderNodeTexBrick" for n in photo.node_tree.nodes)

@@ -25,6 +25,7 @@ def run(job: Job) -> None:
             wardrobe=read_wardrobe(plan, spec, bodies),
             models=[model(person.subject.gender) for person in spec.people],
             hdri=assets.find_file("hdri", spec.light.hdri),
+            plain_floor=assets.find("hdri", spec.light.hdri).asset.floor == "plain",
         )
         render_scene(stage, plan.config, folder)
 

@@ -24,6 +24,8 @@ DARKEST_FLOOR = 0.10
 NEAR_M = (3.5, 7.0)
 """People stand within the first; what is not floor is painted over there, less and less up to the
 second."""
+PLAIN_M = (8.0, 12.0)
+"""The same for a plain floor, which covers what stood there up to where the ground dissolves."""
 
 
 @dataclass(frozen=True)
@@ -116,13 +118,18 @@ def exposure_stops(environment: Environment, T_cam_world: np.ndarray, K: np.ndar
 
 
 def ground_albedo(
-    environment: Environment, eye_m: np.ndarray, radius_m: float, size_px: int
+    environment: Environment,
+    eye_m: np.ndarray,
+    radius_m: float,
+    size_px: int,
+    plain: bool = False,
 ) -> np.ndarray:
     """Colour (size, size, 3) float32 of the plane z = 0 as the photo's continuation; row 0 at -Y.
 
     Seen from `eye_m`, and unshadowed, a diffuse plane of this albedo has exactly the radiance of
     the panorama behind it, so the plane has no visible edge. Where people stand, what is plainly
-    not floor (furniture, a wall, water) becomes the floor the photographer stood on.
+    not floor (furniture, a wall, water) becomes the floor the photographer stood on. plain: near
+    the people, the one colour of that floor instead.
     """
     step = (((np.arange(size_px) + 0.5) / size_px * 2 - 1) * radius_m).astype(np.float32)
     x, y = np.meshgrid(step, step)
@@ -134,6 +141,9 @@ def ground_albedo(
     mean = np.log2(np.median(floor[::8, ::8].reshape(-1, 3), axis=0))
     smooth = cv2.GaussianBlur(np.log2(albedo), (0, 0), max(size_px / 90, 1))
     unlike = np.sqrt(((smooth - mean) ** 2).mean(axis=-1))
+    if plain:
+        near = np.clip((PLAIN_M[1] - np.hypot(x, y)) / (PLAIN_M[1] - PLAIN_M[0]), 0, 1)[..., None]
+        return (albedo * (1 - near) + np.exp2(mean) * near).astype(np.float32)
     near = np.clip((NEAR_M[1] - np.hypot(x, y)) / (NEAR_M[1] - NEAR_M[0]), 0, 1)
     replaced = (near * np.clip((unlike - 0.5) / 0.6, 0, 1))[..., None]
     return (albedo * (1 - replaced) + floor * replaced).astype(np.float32)

@@ -24,7 +24,8 @@ from pipeline.storage import write_json
 class Stage:
     """Everything a scene is made of, read from files by `__main__`.
 
-    wardrobe[p] are the garments of person p, models[p] the body model of that person.
+    wardrobe[p] are the garments of person p, models[p] the body model of that person. plain_floor:
+    boards or tiles instead of the panorama's own floor.
     """
 
     spec: SceneSpec
@@ -32,6 +33,7 @@ class Stage:
     wardrobe: list[list[Worn]]
     models: list[ModelFile]
     hdri: Path
+    plain_floor: bool = False
 
 
 def build_scene(stage: Stage, config: Config) -> tuple[bpy.types.Scene, list[Figure], float]:
@@ -41,7 +43,7 @@ def build_scene(stage: Stage, config: Config) -> tuple[bpy.types.Scene, list[Fig
     scene = session.reset()
     session.configure(scene, config.render, config.execution, (camera.width, camera.height))
     rng = generator(spec.seed, Stream.MATERIAL, spec.scene)
-    exposure = add_world(scene, stage.hdri, spec.light, camera, rng)
+    exposure = add_world(scene, stage.hdri, spec.light, camera, rng, stage.plain_floor)
     painted = config.body.source == "free"
     hair = config.render.hair
     figures = [

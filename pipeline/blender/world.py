@@ -30,8 +30,12 @@ def add_world(
     light: LightSpec,
     camera: CameraSpec,
     rng: np.random.Generator,
+    plain_floor: bool = False,
 ) -> float:
-    """Set world, exposure and ground. Returns the exposure in stops."""
+    """Set world, exposure and ground. Returns the exposure in stops.
+
+    plain_floor: boards or tiles in the colour of the panorama's floor, instead of the floor itself.
+    """
     image = bpy.data.images.load(str(hdri), check_existing=True)
     image.colorspace_settings.name = "Linear Rec.709"
     panorama = _pixels(image)
@@ -40,7 +44,7 @@ def add_world(
     _set_world(scene, image, light.rotation_deg, gains)
     stops = exposure_stops(environment, camera.T_cam_world(), camera.K()) + light.exposure_stops
     scene.view_settings.exposure = stops
-    _add_ground(environment, np.array(camera.eye_m), rng)
+    _add_ground(environment, np.array(camera.eye_m), rng, plain_floor)
     return round(stops, 4)
 
 
@@ -69,10 +73,12 @@ def _set_world(
     world.cycles.sample_map_resolution = 1024
 
 
-def _add_ground(environment: Environment, eye_m: np.ndarray, rng: np.random.Generator) -> None:
+def _add_ground(
+    environment: Environment, eye_m: np.ndarray, rng: np.random.Generator, plain: bool
+) -> None:
     """A square of ground that receives shadows and dissolves into the panorama."""
     r = GROUND_RADIUS_M
-    albedo = ground_albedo(environment, eye_m, r, GROUND_PX)
+    albedo = ground_albedo(environment, eye_m, r, GROUND_PX, plain)
     step = ((np.arange(GROUND_PX) + 0.5) / GROUND_PX * 2 - 1) * r
     distance = np.hypot(*np.meshgrid(step, step))
     texture = np.empty((GROUND_PX, GROUND_PX, 4), np.float32)
@@ -91,7 +97,7 @@ def _add_ground(environment: Environment, eye_m: np.ndarray, rng: np.random.Gene
     ground = new_mesh("ground", vertices, faces, smooth=False)
     uv = (vertices[faces.ravel(), :2] / r + 1) / 2
     ground.data.uv_layers.new(name="UVMap").data.foreach_set("uv", uv.astype(np.float32).ravel())
-    ground.data.materials.append(_ground_material(image))
+    ground.data.materials.append(_ground_material(image, rng if plain else None))
 
 
 def _grained(albedo: np.ndarray, distance_m: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -106,13 +112,49 @@ def _grained(albedo: np.ndarray, distance_m: np.ndarray, rng: np.random.Generato
     return np.clip(grained, 0.004, MAX_ALBEDO)
 
 
-def _ground_material(image: bpy.types.Image) -> bpy.types.Material:
+def _ground_material(
+    image: bpy.types.Image, boards: np.random.Generator | None
+) -> bpy.types.Material:
+    """boards: draws the pattern of a plain floor; None for a photographed one."""
     material, graph, surface = bare_material("ground")
     texture = graph.add("TexImage", image=image, extension="EXTEND")
-    diffuse = graph.add("BsdfDiffuse", {"Color": texture.outputs["Color"]})
+    colour = texture.outputs["Color"]
+    if boards is not None:
+        colour = graph.mix(1.0, colour, _boards(graph, boards), "MULTIPLY")
+    diffuse = graph.add("BsdfDiffuse", {"Color": colour})
     clear = graph.add("BsdfTransparent")
     mix = graph.add("MixShader", {0: texture.outputs["Alpha"]})
     graph.tree.links.new(clear.outputs[0], mix.inputs[1])
     graph.tree.links.new(diffuse.outputs[0], mix.inputs[2])
     graph.tree.links.new(mix.outputs[0], surface)
     return material
+
+
+def _boards(graph: Graph, rng: np.random.Generator) -> bpy.types.NodeSocket:
+    """Boards or tiles of true size, as a colour around 1 to multiply with."""
+    tiles = rng.random() < 0.4
+    length, width = (0.6, 0.6) if tiles else rng.uniform((0.9, 0.09), (2.0, 0.2))
+    contrast = rng.uniform(0.03, 0.10) if tiles else rng.uniform(0.08, 0.2)
+    place = graph.add("TexCoord").outputs["Object"]
+    turn = (0, 0, rng.uniform(0, 2 * np.pi))
+    place = graph.add("Mapping", {"Vector": place, "Rotation": turn}).outputs[0]
+    stretched = graph.add("Mapping", {"Vector": place, "Scale": (1.0, 14.0, 1.0)}).outputs[0]
+    grain = graph.noise(place if tiles else stretched, 3.0, detail=6.0)
+    brick = graph.add(
+        "TexBrick",
+        {
+            "Vector": place,
+            "Color1": (1 - contrast,) * 3,
+            "Color2": (1 + contrast,) * 3,
+            "Mortar": (0.55,) * 3,
+            "Scale": 1.0,
+            "Mortar Size": 0.004 if tiles else 0.0015,
+            "Mortar Smooth": 0.2,
+            "Brick Width": float(length),
+            "Row Height": float(width),
+        },
+        offset=0.0 if tiles else float(rng.uniform(0.3, 0.5)),
+    ).outputs["Color"]
+    share = graph.math("MULTIPLY_ADD", grain, 0.5)
+    share.node.inputs[2].default_value = 0.75
+    return graph.mix(1.0, brick, share, "MULTIPLY")
