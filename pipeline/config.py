@@ -1,7 +1,7 @@
 """Configuration: TOML layers checked once by pydantic, then trusted.
 
-The tables are in `pipeline.config_sections` and `pipeline.config_looks`; the files in
-`render_configs/` only say what differs from their defaults.
+The tables are in `pipeline.config_sections`, `pipeline.config_camera` and `pipeline.config_looks`;
+the files in `render_configs/` only say what differs from their defaults.
 """
 
 import difflib
@@ -10,12 +10,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError, model_validator
 
+from pipeline.config_camera import CameraRig, CameraSection
 from pipeline.config_looks import FabricFolder, HairSection, LookSection
 from pipeline.config_sections import (
     AuditSection,
     BodySection,
-    CameraRig,
-    CameraSection,
     CastSection,
     ControlNet,
     DiffusionSection,
@@ -41,13 +40,13 @@ __all__ = [
     "BodySection",
     "CONFIG_DIR",
     "CameraRig",
-    "ExposureSection",
     "CameraSection",
     "CastSection",
     "Config",
     "ControlNet",
     "DiffusionSection",
     "ExecutionSection",
+    "ExposureSection",
     "FabricFolder",
     "GarmentSection",
     "HairSection",

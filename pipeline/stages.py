@@ -45,12 +45,12 @@ STAGES = {
     stage.name: stage
     for stage in (
         Stage("pose", 3, _POSED_BY, (), asset_kinds=("body",)),
-        Stage("dress", 5, ("garments",), ("pose",), ("shoes",)),
+        Stage("dress", 6, ("garments",), ("pose",), ("shoes",)),
         Stage("cast", 3, _CAST_BY, ("dress",), ("motion", "clothed"), seeded=True),
-        Stage("compose", 4, _COMPOSED_BY, ("cast",), seeded=True),
+        Stage("compose", 5, _COMPOSED_BY, ("cast",), seeded=True),
         Stage("bodies", 2, (), ("compose", "pose")),
         Stage("render", 5, _RENDERED_BY, ("bodies", "dress"), asset_kinds=("hdri", "look")),
-        Stage("truth", 5, ("audit", "exposure"), ("render",)),
+        Stage("truth", 6, ("audit", "exposure"), ("render",)),
         Stage("rerender", 1, ("diffusion",), ("truth",), asset_kinds=("diffusion",), seeded=True),
         Stage("shards", 4, ("shards",), ("rerender",)),
     )

@@ -285,7 +285,7 @@ def write_upstream(plan: Plan, spec: SceneSpec, bodies: SceneBodies, passes: lis
     for person in spec.people:
         figures = {"inside_share_max": 0.001, "pinched_share_max": 0.02, "held": True}
         worn = [{"kind": garment.kind, **figures} for garment in person.subject.outfit]
-        shoes = {"kind": "shoes", "layer": "shoes"}
+        shoes = {"kind": "shoes", "inside_share_max": 0.0, "pinched_share_max": 0.0}
         folder = plan.subject_dir("dress", person.subject)
         write_json(folder / "dress.json", {"garments": [*worn, shoes]})
     bodies.save(plan.scene_dir("bodies", spec.scene) / "bodies.npz")

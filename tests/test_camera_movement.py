@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from posed_cast import PosedCast
 
+from pipeline.compose.filming import film
 from pipeline.compose.layout import Place
 from pipeline.compose.movement import (
     Movement,
@@ -106,9 +107,20 @@ def test_a_movement_that_does_not_fit_is_made_smaller_and_at_last_left_out():
         return lambda path: np.ptp(eyes(path)[:, 1]) <= limit
 
     wanted = movement("dolly", 1.0)
-    for limit, share in ((2.0, 1.0), (1.1, 0.5), (0.25, 0.1), (0.01, 0.0)):
+    for limit, share in ((2.0001, 1.0), (1.1, 0.5), (0.25, 0.1)):
         path, made = largest_that_fits(camera(), wanted, STILL, FPS, fits(limit))
         assert made == share and np.ptp(eyes(path)[:, 1]) == pytest.approx(2.0 * share, abs=1e-4)
+    assert largest_that_fits(camera(), wanted, STILL, FPS, fits(0.01)) == ([], 0.0)
+
+
+def test_a_following_camera_gives_up_its_shake_before_it_loses_the_walker():
+    walk = np.stack([np.linspace(-1, 1, FRAMES), np.zeros(FRAMES), np.full(FRAMES, 0.9)], axis=1)
+    held = movement("follow", shake_deg=1.0, shake_m=0.01)
+    shift = follow_shift(held, walk[:, None])
+    steady = camera_path(camera(), movement("follow"), shift, FPS)
+    path, share = largest_that_fits(camera(), held, shift, FPS, lambda path: path == steady)
+    assert path == steady and share == 0
+    assert (held.name, held.smaller(0).name) == ("follow+handheld", "follow")
 
 
 def test_kinds_are_drawn_by_weight_and_both_directions_occur():
@@ -156,7 +168,8 @@ def filmed(body_dir, tmp_path_factory):
 
 def test_everybody_stays_in_the_picture_of_a_moving_camera(filmed):
     cast, specs = filmed
-    assert len({spec.movement for spec in specs}) >= 4
+    assert len({spec.movement.split("+")[0] for spec in specs}) >= 4
+    assert all(spec.movement.endswith("+handheld") for spec in specs)
     for spec in specs:
         assert len(spec.camera_path) == 6 and spec.camera == spec.camera_path[0]
         for person in spec.people:
@@ -230,3 +243,16 @@ def test_a_framing_that_would_lose_somebody_is_widened_and_says_so(framed):
     _, specs = framed
     told = [spec for spec in specs if any(note.startswith("framed as") for note in spec.notes)]
     assert told and all(len(spec.people) > 1 for spec in told)
+
+
+def test_a_movement_that_suits_nobody_is_not_claimed():
+    """A camera that could only run into somebody stays where its rig put it."""
+    config = Config.model_validate(
+        {"camera": {"movement": {"kinds": {"dolly": 1}, "dolly_m_s": (9, 9)}}}
+    )
+    lens = CameraSpec(width=64, height=64, vfov_deg=60, eye_m=(0, -0.45, 0), target_m=(0, 1, 0))
+    spheres, radii = np.zeros((16, 1, 1, 3)), np.full((1, 1), 0.02)
+    for scene in range(8):
+        shot = film(config, 0, scene, spheres, radii, 0.0, lens)
+        assert (shot.camera, shot.path, shot.movement) == (lens, [], "static")
+        assert shot.notes == ["the camera stands still: no dolly suits everybody"]

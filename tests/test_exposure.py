@@ -61,5 +61,7 @@ def test_a_black_frame_rejects_its_scene_with_the_figure(body_dir, tmp_path):
     assert 0.1 < facts["exposure"]["people_luma"] < 0.9
     path = made.plan.scene_dir("render", 0) / f"{frame_name(0)}.png"
     Image.fromarray(np.zeros_like(np.asarray(Image.open(path)))).save(path)
-    with pytest.raises(SceneRejected, match="frame 0 is badly exposed: black_share 1 > 0.9"):
+    with pytest.raises(
+        SceneRejected, match="frame 0 is badly exposed: people_luma 0 < 0.04; black_share 1 > 0.9"
+    ):
         label_scene(made.plan, 0, tmp_path)

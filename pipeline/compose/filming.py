@@ -61,20 +61,26 @@ def film(
         )
         if framing != wanted[0]:
             notes.append(f"framed as {framing}, because {wanted[0]} would lose or touch somebody")
-    if len(spheres) == 1 or movement.still:
+    if len(spheres) == 1 or movement.name == "static":
         return Shot(camera, framing=framing, notes=notes)
     flat, flat_radii = spheres.reshape(len(spheres), -1, 3), radii.ravel()
 
     def fits(path: list[CameraSpec]) -> bool:
-        inside = keeps_in_picture(path, spheres[:, framed], radii[framed]) if framed.any() else True
-        seen = framing == "rig" or shows_somebody(path, spheres, radii)
-        return inside and seen and keeps_away(path, flat, flat_radii)
+        if not keeps_away(path, flat, flat_radii):
+            return False
+        if framing == "rig":
+            return True
+        shown = keeps_in_picture(path, spheres[:, framed], radii[framed])
+        return shown and shows_somebody(path, spheres, radii)
 
     path, share = largest_that_fits(camera, movement, shift, config.cast.fps, fits)
+    if not path:
+        notes.append(f"the camera stands still: no {movement.name} suits everybody")
+        return Shot(camera, framing=framing, notes=notes)
     if share < 1:
-        notes.append(f"the camera's movement ({movement.kind}) was made {share:.0%} as large")
+        notes.append(f"the camera's movement ({movement.name}) was made {share:.0%} as large")
     path = path[:: config.scene.frame_step]
-    return Shot(path[0], path, movement.kind, framing, notes)
+    return Shot(path[0], path, movement.smaller(share).name, framing, notes)
 
 
 def _drawn(config: Config, seed: int, scene: int, shape: tuple[int, int]) -> tuple[str, int]:

@@ -4,6 +4,7 @@ A movement is centred on the middle of the scene, where the camera is as it was 
 one that would lose somebody from the picture is made smaller until it does not.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -39,9 +40,14 @@ class Movement:
         )
 
     @property
-    def still(self) -> bool:
-        """Whether the camera stands on a tripod and does nothing."""
-        return self.kind == "static" and not (self.shake_deg or self.shake_m)
+    def held(self) -> bool:
+        """Whether the camera shakes in the hand."""
+        return bool(self.shake_deg or self.shake_m)
+
+    @property
+    def name(self) -> str:
+        """The kind, and `handheld` when it is, e.g. `orbit+handheld`."""
+        return f"{self.kind}+handheld" if self.held else self.kind
 
 
 def sample_movement(rng: np.random.Generator, section: CameraSection) -> Movement:
@@ -120,18 +126,19 @@ def camera_path(
 
 
 def largest_that_fits(
-    camera: CameraSpec, movement: Movement, shift: np.ndarray, fps: float, fits
+    camera: CameraSpec,
+    movement: Movement,
+    shift: np.ndarray,
+    fps: float,
+    fits: Callable[[list[CameraSpec]], bool],
 ) -> tuple[list[CameraSpec], float]:
-    """The path of the largest share of a movement that `fits`, and that share (0: none of it).
-
-    fits: path -> bool.
-    """
-    for share in _SHRINK:
+    """The path of the largest share of a movement that `fits`, and that share; no path and 0 when
+    none does. Following is whole or not at all: its shares are those of the shake."""
+    for share in (*_SHRINK, 0.0) if movement.kind == "follow" else _SHRINK:
         path = camera_path(camera, movement.smaller(share), shift, fps)
         if fits(path):
             return path, share
-    still = replace(movement.smaller(0.0), kind="static", rate=0.0)
-    return camera_path(camera, still, shift, fps), 0.0
+    return [], 0.0
 
 
 def _shake(movement: Movement, seconds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -71,6 +71,7 @@ def write_dress(
     shoes, under = None, ()
     if config.shoes and subject.shoes != BAREFOOT:
         shoes = put_on_shoes(who, config.clearance_mm / 1000, subject.shoes)
+        demand_fit("shoes", shoes.contact, 0, config)
         under = (as_layer(shoes, who),)
     layers = sorted(subject.outfit, key=lambda spec: _DRESSING_ORDER[spec.layer])
     for number, spec in enumerate(map(_with_options, layers)):

@@ -104,12 +104,13 @@ def _hidden(vertices: np.ndarray, garment: Dressed, cloth: np.ndarray) -> np.nda
 @dataclass(frozen=True)
 class Shoes:
     """A pair of shoes over a clip: vertices (T, N, 3) f32 m, rest (N, 3) f32, faces (M, 3),
-    sole (N,) f32, 1 on soles and laces."""
+    sole (N,) f32, 1 on soles and laces. contact: how they lie on the body."""
 
     vertices: np.ndarray
     rest: np.ndarray
     faces: np.ndarray
     sole: np.ndarray
+    contact: Contact
 
 
 def wearer(template: Template, motion: SubjectMotion, distance_m: float) -> Wearer:
@@ -260,6 +261,7 @@ def put_on_shoes(who: Wearer, clearance_m: float, kind: str = "sneaker") -> Shoe
     """
     pair, first = [], 0
     template = who.template
+    pinched, depth_m = [], []
     for side in ("left", "right"):
         shoe = make_shoe(template, who.body[0], side, kind)
         moved = move_shoe(template, shoe, side, who.body[0], who.body[who.first :])
@@ -268,6 +270,8 @@ def put_on_shoes(who: Wearer, clearance_m: float, kind: str = "sneaker") -> Shoe
         upper_faces = shoe.faces[np.isin(shoe.faces, shoe.upper).all(axis=1)]
         under = _below_collar(shoe, who.body[0][used])
         below = shoe.upper[cKDTree(shoe.vertices[shoe.upper]).query(shoe.vertices[shoe.trim])[1]]
+        stuck = np.zeros(moved.shape[:2], bool)
+        depth = np.zeros(moved.shape[:2])
         for t, body in enumerate(who.body[who.first :]):
             foot = Layer(body[used], faces)
             rigid = moved[t].copy()
@@ -276,9 +280,13 @@ def put_on_shoes(who: Wearer, clearance_m: float, kind: str = "sneaker") -> Shoe
             )
             moved[t, shoe.trim] += (moved[t] - rigid)[below]
             whole = Layer(body, template.faces)
-            moved[t] = bring_outside(moved[t], shoe.faces, whole, None, clearance_m)[0]
+            moved[t], stuck[t] = bring_outside(moved[t], shoe.faces, whole, None, clearance_m)
+            depth[t] = whole.depth(moved[t])
+        pinched.append(stuck)
+        depth_m.append(depth)
         pair.append((shoe, moved, shoe.faces + first))
         first += len(shoe.vertices)
+    depths = np.concatenate(depth_m, axis=1)
     return Shoes(
         vertices=np.concatenate([moved for _, moved, _ in pair], axis=1).astype(np.float32),
         rest=(np.concatenate([shoe.vertices for shoe, _, _ in pair]) - who.shift_m).astype(
@@ -286,6 +294,11 @@ def put_on_shoes(who: Wearer, clearance_m: float, kind: str = "sneaker") -> Shoe
         ),
         faces=np.concatenate([faces for _, _, faces in pair]).astype(np.int32),
         sole=np.concatenate([shoe.sole for shoe, _, _ in pair]),
+        contact=Contact(
+            inside_share=(depths > 0).mean(axis=1),
+            deepest_mm=1000 * depths.max(axis=1),
+            pinched=np.concatenate(pinched, axis=1),
+        ),
     )
 
 

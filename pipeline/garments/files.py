@@ -50,7 +50,7 @@ def write_shoes(shoes: Shoes, fps: float, folder: Path, stem: str) -> dict:
     """A pair of shoes."""
     sequence = GarmentSequence(shoes.vertices, shoes.faces)
     row = _write(sequence, shoes.rest, {"sole": shoes.sole}, fps, folder, stem)
-    return {"kind": "shoes", "layer": "shoes", **row}
+    return {"kind": "shoes", "layer": "shoes", **row, **_fit(shoes.contact)}
 
 
 def _write(

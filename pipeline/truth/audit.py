@@ -15,6 +15,7 @@ from pipeline.config import AuditSection
 from pipeline.contact import penetration_m
 from pipeline.contracts import RenderPasses
 from pipeline.conventions import project
+from pipeline.truth.limits import beyond_limits
 from pipeline.truth.schema import VISIBILITY
 
 SMALL_PERSON_PX = 400
@@ -105,10 +106,7 @@ def _faults(figures: dict[str, float], limits: AuditSection) -> list[str]:
         "depth_p99_mm": limits.max_depth_error_mm,
         "interpenetration_mm": limits.max_interpenetration_mm,
     }
-    # `not (a >= b)` rather than `a < b`: a figure that is NaN must fail too.
-    low = [f"{n} {figures[n]:.4g} < {v:g}" for n, v in at_least.items() if not figures[n] >= v]
-    high = [f"{n} {figures[n]:.4g} > {v:g}" for n, v in at_most.items() if not figures[n] <= v]
-    return low + high
+    return beyond_limits(figures, at_least, at_most)
 
 
 def _iou(a: np.ndarray, b: np.ndarray) -> float:

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from pipeline.config import ExposureSection
+from pipeline.truth.limits import beyond_limits
 
 _BLACK, _WHITE = 0.02, 0.98
 """Display luma below and above which nothing can be told apart."""
@@ -38,10 +39,8 @@ def exposure_faults(figures: dict[str, float], limits: ExposureSection) -> list[
         "people_luma": limits.max_people_luma,
         "people_clipped": limits.max_people_clipped,
     }
-    faults = [f"{n} {figures[n]:.3g} > {v:g}" for n, v in at_most.items() if not figures[n] <= v]
-    if not figures["people_luma"] >= limits.min_people_luma:
-        faults.append(f"people_luma {figures['people_luma']:.3g} < {limits.min_people_luma:g}")
-    return faults
+    at_least = {"people_luma": limits.min_people_luma}
+    return beyond_limits(figures, at_least, at_most)
 
 
 def read_picture(path: Path) -> np.ndarray:

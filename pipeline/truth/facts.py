@@ -51,17 +51,13 @@ def light_facts(spec: SceneSpec) -> dict:
 
 
 def fit_facts(rows: list[dict]) -> dict:
-    """How well a person's clothes lay on the body, worst garment and frame of the whole clip.
+    """How well a person's clothes and shoes lay on the body, worst garment and frame of the clip.
 
-    rows: the garments of the person's `dress.json`. Shoes have no such figures.
+    rows: the garments of the person's `dress.json`.
     """
     return {
-        "garments_inside": max(
-            (float(row.get("inside_share_max", 0)) for row in rows), default=0.0
-        ),
-        "garments_pinched": max(
-            (float(row.get("pinched_share_max", 0)) for row in rows), default=0.0
-        ),
+        "garments_inside": max((float(row["inside_share_max"]) for row in rows), default=0.0),
+        "garments_pinched": max((float(row["pinched_share_max"]) for row in rows), default=0.0),
         "garments_held": any(row.get("held", False) for row in rows),
     }
 
