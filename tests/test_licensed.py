@@ -13,16 +13,21 @@ from pipeline.body.lbs import NumpyEvaluator
 from pipeline.body.measures import measure_bodies
 from pipeline.body.model import load_body_model
 from pipeline.body.modelfile import JOINT_INDEX, model_path, read_model_file
-from pipeline.body.posing import place_scene, subject_model
+from pipeline.body.posing import move_subject, place_scene, subject_model
 from pipeline.body.statures import STATURE_LIMIT_SD, child_stature_m
 from pipeline.compose.population import Population
 from pipeline.config import load_config
 from pipeline.contracts import SceneBodies
 from pipeline.errors import GenbError
+from pipeline.garments.__main__ import write_dress
+from pipeline.garments.caches import read_cache
+from pipeline.garments.inside import inside
 from pipeline.garments.measures import SHOE_SOLE_M
+from pipeline.garments.outfits import garment
+from pipeline.garments.patterns import read_template
 from pipeline.preflight import check_before_start
 from pipeline.stages import Plan
-from pipeline.storage import read_npz, write_npz
+from pipeline.storage import read_json, read_npz, write_npz
 from pipeline.truth.frame import body_models, label_vertices
 from pipeline.truth.labels import parameter_labels
 
@@ -103,6 +108,25 @@ def test_scenes_of_licensed_bodies_are_placed_exactly(plan, body_dir):
     # Nobody sinks below the sole of their shoes; 25 mm is the flight of a jogging step.
     lowest = bodies.vertices[..., 2].min(axis=(0, 2))
     assert (lowest > SHOE_SOLE_M - 1e-5).all() and (lowest < SHOE_SOLE_M + 0.025).all()
+
+
+def test_a_licensed_body_is_dressed_in_simulated_clothes(plan, body_dir, tmp_path):
+    free_body_size = len(read_npz(body_dir / "smplx" / "SMPLX_NEUTRAL.npz")["v_template"])
+    subject = PosedCast(plan.config, plan.seed, plan.out).member(0)
+    outfit = [garment("trousers"), garment("tshirt"), garment("jacket")]
+    short = subject.motion.model_copy(update={"frames": 6})
+    subject = subject.model_copy(update={"outfit": outfit, "motion": short})
+    motion, _ = move_subject(plan, subject)
+    template = read_template(model_path(plan.body_dir, subject.gender))
+    assert len(template.vertices) == motion.clip.shape[1] < free_body_size
+    write_dress(subject, template, motion, plan.config.garments, tmp_path)
+    rows = read_json(tmp_path / "dress.json")["garments"]
+    assert [row["kind"] for row in rows] == ["trousers", "tshirt", "jacket", "shoes"]
+    for row in rows:
+        cloth = read_cache(tmp_path / row["file"], subject.motion.fps).vertices
+        for body, worn in zip(motion.clip, cloth, strict=True):
+            depth = inside(body.astype(float), template.faces, worn.astype(float), skin_m=2e-4)
+            assert (depth > 0).mean() <= 0.005 and depth.max() <= 0.005
 
 
 @pytest.mark.parametrize("evaluator", ["smplx", "numpy"])
