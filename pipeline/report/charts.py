@@ -44,7 +44,7 @@ def categories(title: str, values: list[str], most: int = 14) -> str:
     shown = counted[:most]
     if len(counted) > most:
         shown.append((f"{len(counted) - most} more", sum(n for _, n in counted[most:])))
-    row, label_w = 17, 140
+    row, label_w = 17, 160
     largest = max(n for _, n in shown)
     parts = []
     for i, (name, n) in enumerate(shown):
