@@ -15,8 +15,8 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from pipeline import assets
 from pipeline.blender import passes, scene_render, session
+from pipeline.blender.__main__ import surroundings
 from pipeline.blender.wardrobe import read_wardrobe
 from pipeline.body.modelfile import model_path, read_model_file
 from pipeline.config import Config
@@ -91,8 +91,7 @@ def read_stage(plan: Plan, number: int) -> scene_render.Stage:
         bodies=bodies,
         wardrobe=read_wardrobe(plan, spec, bodies),
         models=[read_model_file(model_path(plan.body_dir, p.subject.gender)) for p in spec.people],
-        hdri=assets.find_file("hdri", spec.light.hdri),
-        plain_floor=assets.find("hdri", spec.light.hdri).asset.floor == "plain",
+        around=surroundings(spec),
     )
 
 

@@ -13,20 +13,25 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from pipeline.config import Config, Section
 from pipeline.errors import GenbError
-from pipeline.storage import read_json, sha256_file, write_json
+from pipeline.storage import canonical_json, read_json, sha256_file, sha256_text, write_json
 
 MANIFEST_DIR = Path(__file__).resolve().parent.parent / "assets_manifest"
 
 
 class Asset(Section):
     """One row of a manifest. floor, of an HDRI: `photo` lays the panorama's own floor under the
-    people; `plain` lays boards or tiles of its colour, for rooms whose floor is full of things."""
+    people; `plain` lays boards or tiles of its colour, for rooms whose floor is full of things.
+
+    Of a scene file (place.toml), in its own frame, Z up, m: walkable, the corners of the level
+    floor where people may stand; camera_area, where the camera may (the same unless given);
+    floor_m, its height; metres_per_unit; lit, whether it brings its own light.
+    """
 
     id: str
     path: str = ""
@@ -38,6 +43,11 @@ class Asset(Section):
     sha256: str = ""
     notes: str = ""
     floor: Literal["photo", "plain"] = "photo"
+    walkable: list[tuple[float, float]] = []
+    camera_area: list[tuple[float, float]] = []
+    floor_m: float = 0.0
+    metres_per_unit: Annotated[float, Field(gt=0)] = 1.0
+    lit: bool = True
 
 
 @dataclass(frozen=True)
@@ -73,8 +83,23 @@ def manifest(kind: str) -> dict[str, Located]:
         path = folder / f"{kind}.toml" if folder else None
         if path and path.is_file():
             for asset in _read_table(path):
-                rows[asset.id] = Located(asset, _locate(asset.path, folder))
+                located = Located(asset, _locate(asset.path, folder))
+                rows |= _members(located) if kind == "hdri" else {asset.id: located}
     return rows
+
+
+def _members(located: Located) -> dict[str, Located]:
+    """An HDRI, or all of a folder of them, as `ID/name`."""
+    asset, path = located.asset, located.path
+    if not path.is_dir():
+        return {asset.id: located}
+    files = sorted(f for f in path.iterdir() if f.suffix.lower() in (".exr", ".hdr"))
+    return {
+        f"{asset.id}/{file.stem}": Located(
+            asset.model_copy(update={"id": f"{asset.id}/{file.stem}", "sha256": ""}), file
+        )
+        for file in files
+    }
 
 
 def find(kind: str, asset_id: str) -> Located:
@@ -135,7 +160,10 @@ def fingerprint(kind: str, config: Config) -> dict[str, str]:
 
         return {"clothed": clothed_fingerprint(config.cast.clothed)}
     if kind == "hdri":
-        return {name: content_hash(find_file("hdri", name)) for name in config.light.hdris}
+        names = hdri_names(config.light.hdris)
+        return {name: content_hash(find_file("hdri", name)) for name in names}
+    if kind == "place":
+        return {name: _place_identity(name) for name in sorted(config.place.files)}
     if kind in ("look", "shoes"):
         from pipeline import look_assets
 
@@ -149,14 +177,29 @@ def fingerprint(kind: str, config: Config) -> dict[str, str]:
     raise ValueError(f"no assets of kind {kind!r}")
 
 
+def hdri_names(chosen: list[str]) -> list[str]:
+    """HDRI ids, with the id of a folder replaced by those of the pictures in it."""
+    names: list[str] = []
+    for name in chosen:
+        members = [one for one in manifest("hdri") if one.startswith(f"{name}/")]
+        names += sorted(members) if members else [name]
+    return names
+
+
+def _place_identity(name: str) -> str:
+    """Hash of a scene file and of what its manifest declares about it."""
+    asset = find("place", name).asset
+    declared = asset.model_dump(include={"walkable", "camera_area", "floor_m", "lit"})
+    declared["metres_per_unit"] = asset.metres_per_unit
+    return sha256_text(canonical_json([content_hash(find_file("place", name)), declared]))
+
+
 def _model_hash(model: str) -> str:
     """Content hash of a local model folder; a hub id stands for itself (its revision is config)."""
     folder = Path(model)
     if not folder.is_dir():
         return "hub"
     files = sorted(p for p in folder.rglob("*") if p.is_file())
-    from pipeline.storage import sha256_text
-
     return sha256_text(" ".join(f"{p.relative_to(folder)}:{content_hash(p)}" for p in files))
 
 

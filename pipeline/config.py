@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError, model_validator
 
 from pipeline.config_camera import CameraRig, CameraSection
 from pipeline.config_looks import FabricFolder, HairSection, LookSection
+from pipeline.config_place import PlaceSection
 from pipeline.config_sections import (
     AuditSection,
     BodySection,
@@ -83,6 +84,7 @@ class Config(Section):
     look: LookSection = LookSection()
     camera: CameraSection = CameraSection()
     light: LightSection = LightSection()
+    place: PlaceSection = PlaceSection()
     render: RenderSection = RenderSection()
     audit: AuditSection = AuditSection()
     exposure: ExposureSection = ExposureSection()

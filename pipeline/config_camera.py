@@ -35,6 +35,20 @@ class CameraRig(Section):
         return self
 
 
+class Lens(Section):
+    """Focal lengths on the configured sensor; the field of view between its ends is drawn uniformly
+    (as BEDLAM2 does: millimetres would make nearly everything a telephoto)."""
+
+    focal_mm: Range
+    weight: Annotated[float, Field(gt=0)] = 1.0
+
+    @model_validator(mode="after")
+    def _possible(self):
+        if self.focal_mm[0] < 4 or self.focal_mm[1] > 1200:
+            raise ValueError("focal_mm lies within 4 and 1200 mm")
+        return self
+
+
 class MovementSection(Section):
     """How the camera moves in scenes of several frames; each scene draws one of `kinds` by weight.
 
@@ -64,18 +78,44 @@ class MovementSection(Section):
         return self
 
 
+class OpticsSection(Section):
+    """What a real lens and shutter blur; labels are those of the shutter's centre, in focus or not.
+
+    A share `depth_of_field_share` of the scenes is focused on somebody's head with an f-number of
+    `f_number` (small ones blur more); a share `motion_blur_share` is exposed for `shutter_s`
+    seconds. Both are drawn on a logarithmic scale, as a photographer's dials are marked.
+    """
+
+    depth_of_field_share: Unit = 0.0
+    f_number: Range = (1.8, 8.0)
+    motion_blur_share: Unit = 0.0
+    shutter_s: Range = (0.004, 0.02)
+
+    @model_validator(mode="after")
+    def _possible(self):
+        if self.f_number[0] < 0.5:
+            raise ValueError("f_number starts at 0.5: no lens is faster")
+        if self.shutter_s[0] <= 0 or self.shutter_s[1] > 0.5:
+            raise ValueError("shutter_s lies above 0 and up to 0.5 seconds")
+        return self
+
+
 class CameraSection(Section):
     """One full perspective camera per image.
 
-    Without `rigs` the camera walks back until everybody is in the picture (`vfov_deg`, `height_m`,
-    `roll_deg`, `framing_margin`), or what one of `framings`, drawn by weight, shows of them:
-    everybody whole, one of them from the hips up, or the head and shoulders of one. With rigs it
-    stands where a rig says, and people may be cut off.
+    Without `rigs` the camera walks back until everybody is in the picture (`vfov_deg` or one of
+    `lenses`, `height_m`, `roll_deg`, `framing_margin`), or what one of `framings`, drawn by weight,
+    shows of them: everybody whole, one of them from the hips up, or the head and shoulders of one.
+    With rigs it stands where a rig says, and people may be cut off. A share `portrait_share` of the
+    scenes is taken with the camera turned upright: width and height change places, the lens stays,
+    and the picture is stored upright.
     """
 
     width: Annotated[int, Field(ge=64, le=8192, multiple_of=8)] = 512
     height: Annotated[int, Field(ge=64, le=8192, multiple_of=8)] = 512
+    portrait_share: Unit = 0.0
     vfov_deg: Range = (24.0, 62.0)
+    lenses: list[Lens] = []
     height_m: Range = (0.7, 2.1)
     roll_deg: Range = (-3.0, 3.0)
     framing_margin: Range = (0.06, 0.28)
@@ -85,6 +125,7 @@ class CameraSection(Section):
     sensor_width_mm: Annotated[float, Field(gt=0)] = 36.0
     rigs: list[CameraRig] = []
     movement: MovementSection = MovementSection()
+    optics: OpticsSection = OpticsSection()
 
     @model_validator(mode="after")
     def _possible(self):

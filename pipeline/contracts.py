@@ -85,7 +85,8 @@ class SceneBodies(_Arrays):
     joints: (F, P, 127, 3) f32 world m. pose_world: (F, P, 165) f64. transl_world: (F, P, 3) f64.
     betas: (P, B) f64. expression: (P, 10) f64. tpose: (P, V, 3) f32 subject frame.
     T_world_subject: (F, P, 4, 4) f64, rigid; also places the garments.
-    ground_gap_mm, airborne, self_penetration_mm: (F, P), see SubjectMotion.
+    ground_gap_mm, airborne, self_penetration_mm: (F, P), see SubjectMotion. velocity: (F, P, V, 3)
+    f32 m/s of the vertices, or (0, P, V, 3) for scenes without motion blur.
     """
 
     vertices: np.ndarray
@@ -99,9 +100,12 @@ class SceneBodies(_Arrays):
     ground_gap_mm: np.ndarray
     airborne: np.ndarray
     self_penetration_mm: np.ndarray
+    velocity: np.ndarray
 
     def __post_init__(self) -> None:
         n_frames, n_people, n_vertices, _ = self.vertices.shape
+        moving = n_frames if len(self.velocity) else 0
+        _check("velocity", self.velocity, moving, n_people, n_vertices, 3)
         _check("vertices", self.vertices, n_frames, n_people, n_vertices, 3)
         _check("joints", self.joints, n_frames, n_people, 127, 3)
         _check("pose_world", self.pose_world, n_frames, n_people, 165)
@@ -123,6 +127,10 @@ class RenderPasses(_Arrays):
     `conventions.PARTS`. body_instance: (H, W) u16 and body_depth: (H, W) f32, the same scene with
     naked, hairless bodies only. vertex_uv: (P, V, 2) f32 px, where Blender's own camera puts the
     body vertices. position_error_px: () f32, worst reprojection error of Cycles' position pass.
+    amodal: (P, H, W) bool, everything of each person as if nothing were in front. body_face: (H, W)
+    i32, triangle of the naked body at the pixel, -1 = none; body_bary: (H, W, 2) f16, weights of
+    the triangle's first two corners. flow: (H, W, 2) f32 px, from each pixel's centre to where its
+    surface is in the next frame's image (inf = behind that camera); (0, 0, 2) for the last frame.
     """
 
     depth: np.ndarray
@@ -133,10 +141,17 @@ class RenderPasses(_Arrays):
     body_depth: np.ndarray
     vertex_uv: np.ndarray
     position_error_px: np.ndarray
+    amodal: np.ndarray
+    body_face: np.ndarray
+    body_bary: np.ndarray
+    flow: np.ndarray
 
     def __post_init__(self) -> None:
         height, width = self.depth.shape
+        _check("amodal", self.amodal, len(self.vertex_uv), height, width)
+        _check("body_bary", self.body_bary, height, width, 2)
+        _check("flow", self.flow, *((height, width) if self.flow.size else (0, 0)), 2)
         _check("normal", self.normal, height, width, 3)
-        for name in ("instance", "part", "body_instance", "body_depth"):
+        for name in ("instance", "part", "body_instance", "body_depth", "body_face"):
             _check(name, getattr(self, name), height, width)
         _check("vertex_uv", self.vertex_uv, None, None, 2)

@@ -80,7 +80,7 @@ def _sample_text(sample: Sample) -> str:
     lines = [
         f"{sample.key} in {facts['shard']}: {camera['width']} x {camera['height']}, "
         f"vfov {camera['vfov_deg']:.2f} deg, focal {camera['focal_px']:.1f} px, "
-        f"light {facts['light']['hdri']}",
+        f"{facts['light']['place']}, light {facts['light']['hdri'] or 'sun and sky'}",
         f"  noise {rerender['steps_applied']} of {rerender['steps']} steps "
         f"({rerender['backend']}), {rerender['decision']}, "
         f"drift {rerender['drift_mean_px']:.2f} px",

@@ -1,7 +1,7 @@
 """Heavy stages as processes of their own: a job file in, finished folders out.
 
-`python -m pipeline.<stage> job.json` replays a stage without luigi. A crash costs the scene in
-flight, is reported with its signal and the end of its log, and everything finished stays.
+`python -m pipeline.<stage> job.json` replays a stage without luigi. This is what goes on inside the
+process; `stage_process.py` starts it, watches it and goes on when it dies.
 """
 
 import ctypes
@@ -9,34 +9,47 @@ import json
 import os
 import resource
 import signal
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import psutil
 
 from pipeline.config import Config
 from pipeline.errors import GenbError, SceneRejected
 from pipeline.scene import SceneSpec, SubjectSpec, read_scene, scene_name
 from pipeline.stages import STAGES, Plan
-from pipeline.storage import atomic_dir, read_json, write_json
+from pipeline.storage import (
+    atomic_dir,
+    empty_dir,
+    read_json,
+    resumable_dir,
+    sha256_file,
+    write_json,
+)
 
 REJECTED = "rejected.json"
 SCENE_FILE = "scene.json"
+ANNOUNCE_FD = "GENB_ANNOUNCE_FD"
+"""Environment variable with the number of the pipe on which a stage process announces scenes."""
+MESSAGE_BYTES = 8
+"""Length of an announcement: short enough that the system never tears one apart."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What one stage process is to do: some scenes, or some subjects, of one plan."""
+    """What one stage process is to do: some scenes, or some subjects, of one plan.
+
+    announce_fd: pipe on which the process tells its parent which scene it starts; belongs to the
+    process and not to the job file.
+    """
 
     stage: str
     plan: Plan
     scenes: tuple[int, ...] = ()
     subjects: tuple[SubjectSpec, ...] = ()
+    announce_fd: int | None = None
 
     def to_json(self) -> dict:
         """JSON form, the content of a job file."""
@@ -58,16 +71,16 @@ def read_job(path: Path) -> Job:
     return Job(data["stage"], plan, tuple(data["scenes"]), subjects)
 
 
-# --- inside the stage process -----------------------------------------------------------------
-
-
 def stage_main(run: Callable[[Job], None]) -> None:
     """Entry point of `python -m pipeline.<stage> job.json`: exits with 2 on a user's error."""
     if len(sys.argv) != 2:
         sys.exit(f"usage: python -m {Path(sys.argv[0]).parent.name} job.json")
     _die_with_parent()
+    # Taken out, so that no process started from here takes it for its own.
+    announce_fd = os.environ.pop(ANNOUNCE_FD, None)
     try:
-        run(read_job(Path(sys.argv[1])))
+        job = read_job(Path(sys.argv[1]))
+        run(replace(job, announce_fd=int(announce_fd)) if announce_fd else job)
     except GenbError as error:
         print(f"ERROR: {error}", file=sys.stderr, flush=True)
         sys.exit(2)
@@ -80,24 +93,47 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
-def run_scenes(job: Job, produce: Callable[[int, Path], None]) -> None:
+def run_scenes(job: Job, produce: Callable[[int, Path], None], resumable: bool = False) -> None:
     """Produce the missing scenes of a job, each into its own folder, atomically.
 
     `produce(scene, folder)` writes the files. A scene rejected upstream stays rejected; a
-    SceneRejected raised here is recorded as the scene's result.
+    SceneRejected raised here is recorded as the scene's result. resumable: `produce` finds in
+    `folder` what an interrupted run had finished of this scene, and must write every file
+    atomically (see `resumable_dir`).
     """
     for scene in job.scenes:
         target = job.plan.scene_dir(job.stage, scene)
         if target.exists():
             continue
+        if job.announce_fd is not None:
+            os.write(job.announce_fd, announcement(scene))
         reason = upstream_rejection(job.plan, job.stage, scene)
         started = time.perf_counter()
-        with atomic_dir(target) as folder:
+        with _scene_folder(job.plan, scene, target, resumable) as folder:
             if reason:
-                write_json(folder / REJECTED, reason)
+                write_rejection(folder, reason)
             else:
                 _produce_or_reject(job.stage, scene, folder, produce)
         report_item(job, scene_name(scene), time.perf_counter() - started, _rejection_text(target))
+
+
+def announcement(scene: int) -> bytes:
+    """What a process writes into its parent's pipe when it starts a scene."""
+    return scene.to_bytes(MESSAGE_BYTES, "little", signed=True)
+
+
+def _scene_folder(
+    plan: Plan, scene: int, target: Path, resumable: bool
+) -> AbstractContextManager[Path]:
+    """Where a scene's files are written before they are all there.
+
+    Unfinished files of an edited scene, or of another device, are not gone on with.
+    """
+    if not resumable:
+        return atomic_dir(target)
+    spec = plan.scene_dir("compose", scene) / SCENE_FILE
+    digest = sha256_file(spec) if spec.exists() else ""
+    return resumable_dir(target, made_from=f"{digest} {plan.config.execution.device}")
 
 
 def run_subjects(job: Job, produce: Callable[[SubjectSpec, Path], None]) -> None:
@@ -110,19 +146,25 @@ def run_subjects(job: Job, produce: Callable[[SubjectSpec, Path], None]) -> None
         with atomic_dir(target) as folder:
             reason = job.stage == "dress" and rejection(job.plan.subject_dir("pose", subject))
             if reason:
-                write_json(folder / REJECTED, reason)
+                write_rejection(folder, reason)
             else:
                 _produce_or_reject(job.stage, subject, folder, produce)
         report_item(job, subject.subject, time.perf_counter() - started, _rejection_text(target))
 
 
 def _produce_or_reject(stage: str, item, folder: Path, produce) -> None:
+    # A process killed just after it rejected may have left its verdict in a resumable folder.
+    (folder / REJECTED).unlink(missing_ok=True)
     try:
         produce(item, folder)
     except SceneRejected as rejected:
-        for leftover in folder.iterdir():
-            leftover.unlink()
-        write_json(folder / REJECTED, {"stage": stage, "reason": str(rejected)})
+        write_rejection(folder, {"stage": stage, "reason": str(rejected)})
+
+
+def write_rejection(folder: Path, reason: dict) -> None:
+    """Make a rejection, as {'stage', 'reason'}, the only content of a folder."""
+    empty_dir(folder)
+    write_json(folder / REJECTED, reason)
 
 
 def _rejection_text(folder: Path) -> str:
@@ -174,126 +216,3 @@ def report_item(job: Job, item: str, seconds: float, note: str) -> None:
     with open(timings, "a") as file:
         file.write(json.dumps(row) + "\n")
     print(f"[{job.stage}] {item} {seconds:.1f} s{note}", flush=True)
-
-
-# --- in the parent ----------------------------------------------------------------------------
-
-
-class StageFailed(GenbError):
-    """A stage process died or refused; the message holds its signal and the end of its log."""
-
-
-def run_stage(job: Job, label: str, on_line: Callable[[str], None] = print) -> None:
-    """Run a job in its own process group and wait for it.
-
-    Stage lines (`[render] ...`) are handed to `on_line`; everything goes to the log file. Raises
-    StageFailed when the process does not exit with 0, or is silent past its time limit.
-    """
-    logs = job.plan.logs_dir
-    job_file = logs / f"{label}.job.json"
-    log_file = logs / f"{label}.log"
-    write_json(job_file, job.to_json())
-    module = MODULES[job.stage]
-    command = [sys.executable, "-m", module, str(job_file)]
-    limit_s = job.plan.config.execution.scene_time_limit_s
-    lines: list[str] = []
-    with open(log_file, "w") as log:
-        process = subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-            env=_environment(),
-        )
-        try:
-            timed_out = _relay(process, log, lines, limit_s, on_line)
-        except BaseException:
-            kill_group(process)
-            raise
-    if process.returncode != 0:
-        raise StageFailed(
-            _post_mortem(process.returncode, timed_out, limit_s, lines, log_file, module, job_file)
-        )
-
-
-def _relay(process, log, lines, limit_s, on_line) -> bool:
-    """Copy the child's output; True when it had to be killed for silence past `limit_s`."""
-    timed_out = threading.Event()
-
-    def expire() -> None:
-        timed_out.set()
-        kill_group(process)
-
-    watchdog = threading.Timer(limit_s, expire)
-    watchdog.start()
-    for line in process.stdout:
-        watchdog.cancel()
-        watchdog = threading.Timer(limit_s, expire)
-        watchdog.start()
-        log.write(line)
-        log.flush()
-        lines.append(line.rstrip("\n"))
-        del lines[:-40]
-        if line.startswith(("[", "ERROR:")):
-            on_line(line.rstrip("\n"))
-    watchdog.cancel()
-    process.wait()
-    return timed_out.is_set()
-
-
-def kill_group(process: subprocess.Popen) -> None:
-    """Kill a process with all its descendants."""
-    try:
-        children = psutil.Process(process.pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        children = []
-    for target in (*children, process):
-        try:
-            os.kill(target.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-    process.wait()
-
-
-def _post_mortem(code, timed_out, limit_s, lines, log_file, module, job_file) -> str:
-    error_lines = [i for i, line in enumerate(lines) if line.startswith("ERROR:")]
-    if timed_out:
-        what = f"gave no sign of life for {limit_s:.0f} s and was killed"
-    elif code < 0:
-        what = f"was killed by signal {signal.Signals(-code).name}"
-    else:
-        what = f"exited with {code}"
-    if code == 2 and error_lines:
-        return "\n".join(lines[error_lines[0] :]).removeprefix("ERROR: ")
-    tail = "\n".join(f"    {line}" for line in lines[-15:])
-    return (
-        f"{module} {what}. End of its log ({log_file}):\n{tail}\n"
-        f"Replay it with: python -m {module} {job_file}"
-    )
-
-
-def _environment() -> dict[str, str]:
-    """Child environment: an unbuffered Python, the package importable, no network look-ups."""
-    environment = dict(os.environ)
-    root = str(Path(__file__).resolve().parent.parent)
-    environment["PYTHONPATH"] = os.pathsep.join(
-        p for p in (root, environment.get("PYTHONPATH", "")) if p
-    )
-    environment["PYTHONUNBUFFERED"] = "1"
-    # Sums of numpy's matrix products depend on the number of threads, and so would bytes.
-    environment["OPENBLAS_NUM_THREADS"] = "1"
-    return environment
-
-
-MODULES = {
-    "compose": "pipeline.compose",
-    "pose": "pipeline.body",
-    "dress": "pipeline.garments",
-    "bodies": "pipeline.body",
-    "render": "pipeline.blender",
-    "truth": "pipeline.truth",
-    "rerender": "pipeline.diffusion",
-    "shards": "pipeline.shards",
-}

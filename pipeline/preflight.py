@@ -8,8 +8,9 @@ from pipeline import assets
 from pipeline.config import Config
 from pipeline.errors import GenbError
 from pipeline.garments.outfits import OUTFITS
+from pipeline.panoramas import check_panorama, check_place, usable_panoramas
 from pipeline.stages import Plan
-from pipeline.storage import explained, sha256_file
+from pipeline.storage import explained
 
 _BYTES_PER_SCENE = 12_000_000
 
@@ -24,8 +25,10 @@ def check_before_start(plan: Plan, scenes: int) -> None:
     _check_space(plan, scenes)
     catalogue(plan.config.motion)
     _check_names("cast.outfits", plan.config.cast.outfits, list(OUTFITS))
-    for name in plan.config.light.hdris:
-        check_hdri(name)
+    for name in usable_panoramas(plan.config.light.hdris, report=print):
+        check_panorama(name)
+    for name in plan.config.place.files:
+        check_place(name)
     check_look(plan.config)
     check_models(plan.config)
     _check_smplx(plan.config)
@@ -59,21 +62,6 @@ def _check_names(key: str, chosen: list[str], known: list[str]) -> None:
             close = difflib.get_close_matches(name, known, n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
             raise GenbError(f"{key}: unknown name {name!r}.{hint} Known: {', '.join(known)}.")
-
-
-def check_hdri(name: str) -> None:
-    """Raise GenbError unless an HDRI exists, is an image, and matches its checksum."""
-    path = assets.find_file("hdri", name)
-    expected = assets.find("hdri", name).asset.sha256
-    if expected and sha256_file(path) != expected:
-        raise GenbError(
-            f"HDRI {name!r} ({path}) does not match the checksum in its manifest: it is damaged or "
-            "was replaced. Reinstall bpy (`make env`), or correct sha256 in your own manifest."
-        )
-    with open(path, "rb") as file:
-        magic = file.read(10)
-    if not (magic.startswith((b"\x76\x2f\x31\x01", b"#?RADIANCE", b"#?RGBE"))):
-        raise GenbError(f"HDRI {name!r} ({path}) is not an .exr or .hdr image.")
 
 
 def _check_smplx(config: Config) -> None:

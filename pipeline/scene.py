@@ -14,7 +14,7 @@ from pipeline.assets import content_hash, user_path
 from pipeline.blender.texture_folders import fingerprint
 from pipeline.config import Section
 from pipeline.config_looks import HairStyle
-from pipeline.conventions import focal_from_fov, intrinsics, look_at
+from pipeline.conventions import focal_from_fov, intrinsics, look_at, rotation_z
 from pipeline.errors import GenbError
 from pipeline.garments.cachefile import GarmentCache, cache_files, with_sidecar
 from pipeline.storage import canonical_json, read_json, sha256_text
@@ -126,7 +126,10 @@ class PersonSpec(Section):
 
 
 class CameraSpec(Section):
-    """A centred pinhole camera with square pixels that looks from `eye_m` at `target_m`."""
+    """A centred pinhole camera with square pixels that looks from `eye_m` at `target_m`.
+
+    f_number: of a thin lens focused on the plane `focus_m` before it; 0 is a pinhole.
+    """
 
     width: Annotated[int, Field(ge=8)]
     height: Annotated[int, Field(ge=8)]
@@ -135,6 +138,8 @@ class CameraSpec(Section):
     target_m: Vec3
     roll_deg: float = 0.0
     sensor_width_mm: float = 36.0
+    f_number: Annotated[float, Field(ge=0)] = 0.0
+    focus_m: Annotated[float, Field(gt=0)] = 1.0
 
     def K(self) -> np.ndarray:
         """Intrinsics (3, 3) px."""
@@ -143,6 +148,21 @@ class CameraSpec(Section):
     def T_cam_world(self) -> np.ndarray:
         """Extrinsics (4, 4), OpenCV camera from world, metres."""
         return look_at(np.array(self.eye_m), np.array(self.target_m), self.roll_deg)
+
+    def towards(self, other: "CameraSpec", share: float) -> "CameraSpec":
+        """This camera moved a share of the way to another one, number by number."""
+
+        def between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+            return np.asarray(a) * (1 - share) + np.asarray(b) * share
+
+        return self.model_copy(
+            update={
+                "eye_m": tuple(between(self.eye_m, other.eye_m).tolist()),
+                "target_m": tuple(between(self.target_m, other.target_m).tolist()),
+                "vfov_deg": float(between(self.vfov_deg, other.vfov_deg)),
+                "roll_deg": float(between(self.roll_deg, other.roll_deg)),
+            }
+        )
 
 
 class LightSpec(Section):
@@ -154,12 +174,46 @@ class LightSpec(Section):
     exposure_stops: float
 
 
+class PlaceSpec(Section):
+    """Where a scene is (`[place]`). The place's own frame (Z up, m) is turned by `yaw_deg` and lies
+    at (x_m, y_m) of the world; its ground is z = 0.
+
+    size_m: of a room, its inner width, depth and height; of a plaza or a field, the width and depth
+    that are free.
+    asset: the id of a scene file. seed: of everything built. sun_elevation_deg, sun_azimuth_deg: of
+    a procedural sky's sun in the world, the azimuth clockwise from +Y as seen from above.
+    """
+
+    kind: Literal["panorama", "field", "plaza", "room", "file"] = "panorama"
+    asset: str = ""
+    x_m: float = 0.0
+    y_m: float = 0.0
+    yaw_deg: float = 0.0
+    size_m: Vec3 = (0.0, 0.0, 0.0)
+    seed: Annotated[int, Field(ge=0)] = 0
+    sun_elevation_deg: Annotated[float, Field(ge=-90, le=90)] = 45.0
+    sun_azimuth_deg: float = 0.0
+
+    @property
+    def has_sky(self) -> bool:
+        """Whether a procedural sun and sky light it, and no HDRI."""
+        return self.kind in ("field", "plaza")
+
+    def T_world_place(self) -> np.ndarray:
+        """(4, 4), world from place."""
+        T = np.eye(4)
+        T[:3, :3] = rotation_z(self.yaw_deg)
+        T[:2, 3] = self.x_m, self.y_m
+        return T
+
+
 class SceneSpec(Section):
     """One scene of the dataset.
 
     frame_step: clip frames from one image to the next. camera_path: a moving camera, one entry per
     frame; empty when it stands still. movement, framing: how it moves and what it frames
-    (`[camera]`). origin: the row of a BEDLAM file it came from.
+    (`[camera]`). shutter_s: how long each picture is exposed; its frame is the middle of that time.
+    origin: the row of a BEDLAM file it came from.
     """
 
     scene: Annotated[int, Field(ge=0)]
@@ -171,7 +225,9 @@ class SceneSpec(Section):
     camera_path: list[CameraSpec] = []
     movement: str = "static"
     framing: str = ""
+    shutter_s: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     light: LightSpec
+    place: PlaceSpec = PlaceSpec()
     notes: list[str] = []
     origin: str = ""
 
@@ -190,9 +246,26 @@ class SceneSpec(Section):
         """The camera of a frame."""
         return self.camera_path[frame] if self.camera_path else self.camera
 
+    def camera_ends(self, frame: int) -> tuple[CameraSpec, CameraSpec]:
+        """The camera when the shutter of a frame opens and when it closes, half a `shutter_s` to
+        either side, on straight lines between the frames' cameras."""
+        last, here = self.frames - 1, self.camera_at(frame)
+        if not self.camera_path or not last or self.shutter_s == 0:
+            return here, here
+        share = self.shutter_s / 2 / self.seconds_between_frames()
+        before, after = max(frame - 1, 0), min(frame + 1, last)
+        # At either end of the path the one neighbour there is stands for both, mirrored.
+        opening = (before, share) if before < frame else (after, -share)
+        closing = (after, share) if after > frame else (before, -share)
+        return tuple(here.towards(self.camera_at(k), s) for k, s in (opening, closing))
+
     def clip_frames(self, person: PersonSpec) -> list[int]:
         """Frame of the person's clip that each image shows."""
         return [person.first_frame + k * self.frame_step for k in range(self.frames)]
+
+    def seconds_between_frames(self) -> float:
+        """Time from one image to the next."""
+        return self.frame_step / self.people[0].subject.motion.fps
 
     def subjects(self) -> list[SubjectSpec]:
         """The people's subjects in order, one entry per person."""

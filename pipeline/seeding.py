@@ -27,6 +27,8 @@ class Stream(IntEnum):
     GAZE = 12
     MOVEMENT = 13
     FRAMING = 14
+    OPTICS = 15
+    PLACE = 16
 
 
 def generator(seed: int, stream: Stream, *indices: int) -> np.random.Generator:

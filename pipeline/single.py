@@ -7,9 +7,10 @@ from pathlib import Path
 from pipeline.compose.audition import audition, member_file
 from pipeline.compose.casting import cast_of_scene
 from pipeline.errors import GenbError
-from pipeline.jobs import SCENE_FILE, Job, rejection, run_stage
+from pipeline.jobs import SCENE_FILE, Job, rejection
 from pipeline.preflight import build_body, check_before_start
 from pipeline.scene import SceneSpec, read_scene, scene_name
+from pipeline.stage_process import run_stage
 from pipeline.stages import SCENE_STAGES, Plan
 from pipeline.storage import atomic_dir, write_json
 

@@ -36,7 +36,7 @@ _POSED_BY = (
 )
 _CAST_BY = ("cast", "motion", "body", "look.shoes")
 _COMPOSED_BY = (
-    *("scene", "camera", "light", "body"),
+    *("scene", "camera", "light", "place", "body"),
     *("look.hair", "look.hair_meshes", "look.hair_mesh_share"),
 )
 _RENDERED_BY = ("render", "look.fabric_folders", "look.fabric_share")
@@ -47,12 +47,14 @@ STAGES = {
         Stage("pose", 3, _POSED_BY, (), asset_kinds=("body",)),
         Stage("dress", 6, ("garments",), ("pose",), ("shoes",)),
         Stage("cast", 3, _CAST_BY, ("dress",), ("motion", "clothed"), seeded=True),
-        Stage("compose", 5, _COMPOSED_BY, ("cast",), seeded=True),
-        Stage("bodies", 2, (), ("compose", "pose")),
-        Stage("render", 5, _RENDERED_BY, ("bodies", "dress"), asset_kinds=("hdri", "look")),
-        Stage("truth", 6, ("audit", "exposure"), ("render",)),
+        Stage("compose", 6, _COMPOSED_BY, ("cast",), ("place",), seeded=True),
+        Stage("bodies", 3, (), ("compose", "pose")),
+        Stage(
+            "render", 6, _RENDERED_BY, ("bodies", "dress"), asset_kinds=("hdri", "look", "place")
+        ),
+        Stage("truth", 7, ("audit", "exposure"), ("render",)),
         Stage("rerender", 1, ("diffusion",), ("truth",), asset_kinds=("diffusion",), seeded=True),
-        Stage("shards", 4, ("shards",), ("rerender",)),
+        Stage("shards", 5, ("shards",), ("rerender",)),
     )
 }
 SCENE_STAGES = ("compose", "bodies", "render", "truth", "rerender")

@@ -1,19 +1,23 @@
 """Files and folders that are either absent or complete.
 
 Everything is written under a `.partial` name and renamed into place, so a kill at any instant
-leaves nothing that a later run could mistake for a finished result.
+leaves nothing that a later run could mistake for a finished result. What takes long is written into
+a folder that a later run goes on with (`resumable_dir`).
 """
 
 import errno
+import fcntl
 import hashlib
 import io
 import json
 import os
 import shutil
+import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import psutil
@@ -21,6 +25,8 @@ import psutil
 from pipeline.errors import GenbError
 
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+_LOCK_WAIT_S = 20.0
+"""A killed process may take a while to die and let go of its folder."""
 
 
 @contextmanager
@@ -63,6 +69,84 @@ def _remove_left_overs(path: Path) -> None:
         pid = stale.name.split(".")[-2]
         if pid.isdigit() and (int(pid) == os.getpid() or not psutil.pid_exists(int(pid))):
             shutil.rmtree(stale, ignore_errors=True)
+
+
+@contextmanager
+def resumable_dir(path: Path, made_from: str = "") -> Iterator[Path]:
+    """Yield a folder that outlives failures and kills; rename it to `path` if the block succeeds.
+
+    It lies in `<name>.unfinished` beside `path`, and the next call yields it again with what was
+    finished. Therefore every file in it must be written atomically (`atomic_file`, `write_bytes`
+    ...); `*.partial` files of a killed run are removed. made_from: names what the content depends
+    on besides `path`; when it is not what it was, the folder starts empty.
+
+    Should `path` exist by then, it stays, see `atomic_dir`. Raises GenbError when another process
+    works on the same folder.
+    """
+    path = Path(path)
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    files = unfinished / "files"
+    with explained(path), _locked(unfinished / "lock") as lock:
+        lock.seek(0)
+        if lock.read() != made_from:
+            if files.exists():
+                shutil.rmtree(files)
+            lock.truncate(0)
+            lock.write(made_from)
+            lock.flush()
+        files.mkdir(exist_ok=True)
+        for stale in list(files.rglob("*.partial")):
+            _remove(stale)
+        yield files
+        if not path.exists():
+            os.replace(files, path)
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[TextIO]:
+    """Hold the lock on a file, made when missing; the system lets go of it when we die."""
+    until = time.monotonic() + _LOCK_WAIT_S
+    while (file := _try_lock(path)) is None:
+        if time.monotonic() > until:
+            raise GenbError(
+                f"another process is working in {path.parent}. Wait until it is done, or stop it "
+                f"(`fuser {path}` names it), then run the same command again."
+            )
+        time.sleep(0.05)
+    with file:
+        yield file
+
+
+def _try_lock(path: Path) -> TextIO | None:
+    """The file, locked and still in its place; None when somebody else has it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        file = open(path, "a+")  # noqa: SIM115, the caller closes it
+    except FileNotFoundError:
+        return None  # its folder went between the two lines: the other process is done
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            return file
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    file.close()
+    return None
+
+
+def empty_dir(folder: Path) -> None:
+    """Remove everything in a folder."""
+    for content in list(folder.iterdir()):
+        _remove(content)
+
+
+def _remove(path: Path) -> None:
+    """Delete a file, or a folder with its content; one that has gone meanwhile is fine."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 @contextmanager

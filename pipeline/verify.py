@@ -17,7 +17,8 @@ from pipeline.truth.labels import modal_box
 from pipeline.truth.schema import LABEL_ARRAYS, SEEN, VISIBILITY, array_faults, dense_arrays
 
 _IMAGES = {"rgb.jpg": 3, "cg.png": 3, "mask.png": 2, "part.png": 2}
-_GEOMETRY = {"depth.npy": "float32", "normal.npy": "float16"}
+_GEOMETRY = {"depth.npy": "float32", "normal.npy": "float16", "geometry.npz": ""}
+_SURFACE = {"amodal": "bool", "body_face": "int32", "body_bary": "float16"}
 
 _DESCRIPTIONS = ("README.md", "croissant.json", "index.parquet")
 
@@ -89,6 +90,8 @@ def sample_faults(sample: Sample, description: dict) -> list[str]:
     config = description["config"]
     geometry = _GEOMETRY if config["shards"]["geometry"] else {}
     expected = {*_IMAGES, *geometry, "json", "npz"}
+    if geometry and config["scene"]["frames"] > 1:
+        expected.add("flow.npy")
     if set(sample.members) != expected:
         return [f"holds {sorted(sample.members)}, expected {sorted(expected)}"]
     facts, labels = sample.json(), sample.labels()
@@ -101,6 +104,8 @@ def sample_faults(sample: Sample, description: dict) -> list[str]:
     return [
         *_image_faults(sample, facts),
         *(_geometry_faults(sample) if geometry else []),
+        *(_surface_faults(sample, len(facts["people"])) if geometry else []),
+        *(_flow_faults(sample, facts) if "flow.npy" in expected else []),
         *_projection_faults(labels, facts),
         *_pixel_faults(sample, labels, facts),
         *_people_faults(labels, facts),
@@ -135,6 +140,45 @@ def _geometry_faults(sample: Sample) -> list[str]:
     if np.abs(length[mask > 0] - 1).max(initial=0) > _UNIT_LENGTH:
         faults.append("a person's pixel has a normal that is not of unit length")
     return faults
+
+
+def _surface_faults(sample: Sample, people: int) -> list[str]:
+    """Amodal masks and the correspondence of pixels with the naked bodies' triangles."""
+    arrays, mask = sample.arrays("geometry.npz"), sample.image("mask.png")
+    kinds = {name: str(array.dtype) for name, array in arrays.items()}
+    if kinds != _SURFACE:
+        return [f"geometry.npz holds {kinds}, expected {_SURFACE}"]
+    amodal, face, bary = (arrays[name] for name in _SURFACE)
+    wanted = ((people, *mask.shape), mask.shape, (*mask.shape, 2))
+    if (amodal.shape, face.shape, bary.shape) != wanted:
+        return [f"geometry.npz has the shapes {[a.shape for a in arrays.values()]}"]
+    faults = [
+        f"person {k}: a pixel of the mask is not in the amodal mask"
+        for k in range(people)
+        if not amodal[k][mask == k + 1].all()
+    ]
+    if face.min() < -1:
+        faults.append("body_face holds numbers below -1")
+    share = bary.astype(np.float32)
+    if share.min() < 0 or share.sum(axis=-1).max() > 1 + _UNIT_LENGTH:
+        faults.append("body_bary holds weights outside of their triangle")
+    if (share[face < 0] != 0).any() or (face[~amodal.any(axis=0)] >= 0).any():
+        faults.append("body_face, body_bary and the amodal masks do not agree on where bodies are")
+    return faults
+
+
+def _flow_faults(sample: Sample, facts: dict) -> list[str]:
+    flow, mask = sample.array("flow.npy"), sample.image("mask.png")
+    if flow.shape != (*mask.shape, 2) or flow.dtype != np.float32:
+        return [f"flow is {flow.shape} {flow.dtype}, expected {(*mask.shape, 2)} float32"]
+    if np.isnan(flow).any():
+        return ["flow holds NaN"]
+    last = facts["frame"] == facts["frames"] - 1
+    if last and np.isfinite(flow).any():
+        return ["the last frame of a scene has a flow"]
+    if not last and not np.isfinite(flow[mask > 0]).any() and (mask > 0).any():
+        return ["nobody in the picture has a flow"]
+    return []
 
 
 def _projection_faults(labels: dict, facts: dict) -> list[str]:

@@ -8,7 +8,8 @@ from pathlib import Path
 import luigi
 
 from pipeline.config import load_config
-from pipeline.jobs import Job, run_stage
+from pipeline.jobs import Job
+from pipeline.stage_process import run_stage
 from pipeline.stages import Plan
 from tasks.progress import report_line
 

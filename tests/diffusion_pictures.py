@@ -62,8 +62,20 @@ def passes_of(part: np.ndarray, instance: np.ndarray) -> RenderPasses:
     normal = np.zeros((height, width, 3), np.float16)
     normal[instance > 0] = (0, 0, -1)
     vertex_uv = np.zeros((int(instance.max()), 1, 2), np.float32)
+    people = np.arange(1, int(instance.max()) + 1)
     return RenderPasses(
-        depth, normal, instance, part, instance, depth, vertex_uv, np.array(0.0, np.float32)
+        depth=depth,
+        normal=normal,
+        instance=instance,
+        part=part,
+        body_instance=instance,
+        body_depth=depth,
+        vertex_uv=vertex_uv,
+        position_error_px=np.array(0.0, np.float32),
+        amodal=instance == people[:, None, None],
+        body_face=np.where(instance > 0, 0, -1).astype(np.int32),
+        body_bary=np.zeros((height, width, 2), np.float16),
+        flow=np.zeros((0, 0, 2), np.float32),
     )
 
 

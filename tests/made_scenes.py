@@ -4,7 +4,7 @@ The picture comes from a plain numpy ray caster in this file, so that nothing un
 projection, skinning in numpy) has a hand in it: bodies are evaluated by the `smplx` package.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -32,12 +32,14 @@ NUM_BETAS = 16
 
 @dataclass(frozen=True)
 class Mesh:
-    """Something to render: vertices (V, 3) world m, faces (F, 3), instance id, part id (F,)."""
+    """Something to render: vertices (V, 3) world m, faces (F, 3), instance id, part id (F,), and
+    the vertices in the next frame unless they stay."""
 
     vertices: np.ndarray
     faces: np.ndarray
     instance: int
     part: np.ndarray
+    following: np.ndarray | None = None
 
 
 def make_plan(out: Path, **sections) -> Plan:
@@ -149,6 +151,7 @@ def pose_people(spec: SceneSpec, model: BodyModel) -> SceneBodies:
         ],
         airborne=np.zeros((spec.frames, len(spec.people)), bool),
         self_penetration_mm=np.full((spec.frames, len(spec.people)), 2.0, np.float32),
+        velocity=np.zeros((0, *np.shape(columns["vertices"])[::2], 3), np.float32),
     )
 
 
@@ -175,19 +178,24 @@ def project_plainly(spec: SceneSpec, points_world: np.ndarray) -> tuple[np.ndarr
 
 
 def ray_cast(spec: SceneSpec, meshes: list[Mesh]) -> dict[str, np.ndarray]:
-    """Depth, normal, instance and part seen through every pixel centre."""
+    """Depth, normal, instance, part, face, its weights and the point's next place (world m), seen
+    through every pixel centre; and amodal masks of everybody."""
     width, height = spec.camera.width, spec.camera.height
     depth = np.full(width * height, np.inf)
-    normal = np.zeros((width * height, 3))
+    normal, following = np.zeros((2, width * height, 3))
     instance = np.zeros(width * height, np.uint16)
     part = np.zeros(width * height, np.uint8)
+    number = np.full(width * height, -1, np.int32)
+    weights = np.zeros((width * height, 3))
+    amodal = np.zeros((len(spec.people), width * height), bool)
     eye, axes, _ = camera_axes(spec)
     for mesh in meshes:
-        pixel, z, face = _hits(spec, mesh)
+        pixel, z, face, weight = _hits(spec, mesh)
+        if mesh.instance:
+            amodal[mesh.instance - 1, pixel] = True
         order = np.argsort(-z, kind="stable")
-        pixel, z, face = pixel[order], z[order], face[order]
-        nearer = z < depth[pixel]
-        pixel, z, face = pixel[nearer], z[nearer], face[nearer]
+        order = order[z[order] < depth[pixel[order]]]
+        pixel, z, face, weight = pixel[order], z[order], face[order], weight[order]
         corners = ((mesh.vertices - eye) @ axes.T)[mesh.faces[face]]
         n = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         n /= np.linalg.norm(n, axis=1, keepdims=True)
@@ -195,17 +203,24 @@ def ray_cast(spec: SceneSpec, meshes: list[Mesh]) -> dict[str, np.ndarray]:
         # Written far to near, so the nearest hit of a pixel stays.
         depth[pixel], normal[pixel] = z, n
         instance[pixel], part[pixel] = mesh.instance, mesh.part[face]
+        number[pixel], weights[pixel] = face, weight
+        goes = mesh.vertices if mesh.following is None else mesh.following
+        following[pixel] = (weight[..., None] * goes[mesh.faces[face]]).sum(axis=1)
     shape = (height, width)
     return {
         "depth": depth.reshape(shape).astype(np.float32),
         "normal": normal.reshape(*shape, 3).astype(np.float16),
         "instance": instance.reshape(shape),
         "part": part.reshape(shape),
+        "face": number.reshape(shape),
+        "weights": weights.reshape(*shape, 3),
+        "following": following.reshape(*shape, 3),
+        "amodal": amodal.reshape(-1, *shape),
     }
 
 
-def _hits(spec: SceneSpec, mesh: Mesh) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pixel index, depth and face of every triangle under every pixel centre."""
+def _hits(spec: SceneSpec, mesh: Mesh) -> tuple[np.ndarray, ...]:
+    """Pixel index, depth, face and corner weights of every triangle under every pixel centre."""
     width, height = spec.camera.width, spec.camera.height
     uv, z = project_plainly(spec, mesh.vertices.astype(float))
     faces = np.flatnonzero((z[mesh.faces] > 0.02).all(axis=1))
@@ -228,8 +243,9 @@ def _hits(spec: SceneSpec, mesh: Mesh) -> tuple[np.ndarray, np.ndarray, np.ndarr
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.stack([cross(b - p, c - p), cross(c - p, a - p), cross(a - p, b - p)]) / area
     inside = (share >= 0).all(axis=0)
-    depth = 1 / (share / tri_z[owner].T).sum(axis=0)[inside]
-    return (y * width + x)[inside], depth, faces[owner[inside]]
+    nearness = (share / tri_z[owner].T)[:, inside]
+    depth = 1 / nearness.sum(axis=0)
+    return (y * width + x)[inside], depth, faces[owner[inside]], (nearness * depth).T
 
 
 def box_mesh(centre, size) -> Mesh:
@@ -257,18 +273,38 @@ def shirt_mesh(model: BodyModel, vertices: np.ndarray, instance: int) -> Mesh:
 def render(spec: SceneSpec, bodies: SceneBodies, model: BodyModel, frame: int, box: Mesh | None):
     """RenderPasses of a frame: naked bodies, then with person 0's shirt and the box."""
     part = model.vertex_part[model.faces].max(axis=1)
-    naked = [Mesh(v, model.faces, k + 1, part) for k, v in enumerate(bodies.vertices[frame])]
-    dressed = [*naked, shirt_mesh(model, bodies.vertices[frame, 0], 1)]
-    full = ray_cast(spec, dressed + ([box] if box else []))
+    last = frame + 1 == spec.frames
+    here, after = bodies.vertices[frame], bodies.vertices[frame if last else frame + 1]
+    naked = [
+        Mesh(v, model.faces, k + 1, part, n)
+        for k, (v, n) in enumerate(zip(here, after, strict=True))
+    ]
+    shirt = replace(
+        shirt_mesh(model, here[0], 1), following=shirt_mesh(model, after[0], 1).vertices
+    )
+    full = ray_cast(spec, [*naked, shirt, *([box] if box else [])])
     bare = ray_cast(spec, naked)
     uv, _ = project_plainly(spec, bodies.vertices[frame].astype(float))
+    names = ("depth", "normal", "instance", "part", "amodal")
     return RenderPasses(
-        **full,
+        **{name: full[name] for name in names},
         body_instance=bare["instance"],
         body_depth=bare["depth"],
         vertex_uv=uv.astype(np.float32),
         position_error_px=np.float32(0.001),
+        body_face=bare["face"],
+        body_bary=bare["weights"][..., :2].astype(np.float16),
+        flow=np.zeros((0, 0, 2), np.float32) if last else _flow(spec, full),
     )
+
+
+def _flow(spec: SceneSpec, seen: dict[str, np.ndarray]) -> np.ndarray:
+    """Flow (H, W, 2) px under a camera that stands still: what is not hit does not move."""
+    height, width = seen["depth"].shape
+    u, v = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
+    uv, _ = project_plainly(spec, seen["following"])
+    moved = uv - np.stack([u, v], axis=-1)
+    return np.where(np.isfinite(seen["depth"])[..., None], moved, 0).astype(np.float32)
 
 
 def shade(passes: RenderPasses) -> np.ndarray:
@@ -334,7 +370,12 @@ _PEOPLE = {
 @cache
 def made_dataset(body_dir: Path, out: Path) -> Made:
     """Render the made scenes and run the stages truth, rerender and shards on them, for real."""
-    plan = make_plan(out, shards={"scenes_per_shard": 2}, limits={"max_reject_share": 0.5})
+    plan = make_plan(
+        out,
+        shards={"scenes_per_shard": 2},
+        limits={"max_reject_share": 0.5},
+        scene={"frames": 2},
+    )
     assert plan.body_dir == body_dir
     model, box = load_model(body_dir), box_mesh([-0.3, -0.6, 0.2], [0.3, 0.2, 0.4])
     specs = {n: make_spec(n, people, frames=1 + (n == 0)) for n, people in _PEOPLE.items()}

@@ -76,7 +76,7 @@ def test_cycles_sees_the_panorama_where_the_meter_does(monkeypatch):
     bpy.data.objects["ground"].hide_render = True
     picture = linear_picture(scene, 16)
     image = next(i for i in bpy.data.images if i.name.startswith("city"))
-    pixels = world._pixels(image)
+    pixels = world.pixels(image)
     gains = light_meter.white_balance(pixels, world.WHITE_BALANCE)
     sky = light_meter.Environment(pixels, 40.0, gains)
     uv = pixel_centres(96, 64)

@@ -7,109 +7,23 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.assets import find_file
 from pipeline.body.modelfile import model_path, read_model_file
-from pipeline.config import Config
-from pipeline.contracts import RenderPasses, SceneBodies
-from pipeline.conventions import PARTS, pixel_centres, rotation_z
-from pipeline.scene import SceneSpec
+from pipeline.contracts import RenderPasses
+from pipeline.conventions import PARTS, pixel_centres
 
 pytest.importorskip("bpy", reason="Blender's Python module is not installed")
 
-from pipeline.blender import hems, world
-from pipeline.blender.scene_render import Stage, render_scene
-from pipeline.blender.wardrobe import Worn
+from blender_stage import SIZE, config, make_stage
 
-SIZE = 128
+from pipeline.blender import hems, world
+from pipeline.blender.scene_render import render_scene
+
 HDRIS = ("city", "courtyard", "forest", "sunrise", "sunset", "interior", "studio")
-SUBJECT_FROM_BODY = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], float)
 
 
 @pytest.fixture(scope="module")
 def model(body_dir):
     return read_model_file(model_path(body_dir, "neutral"))
-
-
-def make_stage(model, hdri="city", styles=("long", "short"), hair=True, size=SIZE):
-    """Two people in T-pose, one turned, one in a tube skirt; the arms leave the picture."""
-    subject = model.v_template @ SUBJECT_FROM_BODY.T
-    subject = subject - [0, 0, subject[:, 2].min()]
-    transforms = []
-    for x, y, yaw in ((-0.35, 0.0, 10.0), (0.45, 0.6, -25.0)):
-        T = np.eye(4)
-        T[:3, :3], T[:3, 3] = rotation_z(yaw), (x, y, 0.0)
-        transforms.append(T)
-    vertices = np.stack([subject @ T[:3, :3].T + T[:3, 3] for T in transforms])
-    look = {"skin_tone": 0.4, "iris": "brown", "hair_colour": "brown", "shoe_seed": 3, "seed": 4}
-    clip = {"name": "idle", "seed": 0, "frames": 1, "fps": 25.0}
-    person = {"gender": "neutral", "age_years": 30, "ancestry": [0, 0, 1], "betas": [0.0]}
-    people = [
-        {
-            "subject": {**person, "subject": f"s{k}", "sex": sex, "motion": clip, "outfit": []},
-            "first_frame": 0,
-            "position_m": [0, 0],
-            "yaw_deg": 0,
-            "expression": [0.0] * 10,
-            "appearance": {**look, "hair_style": styles[k], "garment_seeds": []},
-        }
-        for k, sex in enumerate(("female", "male"))
-    ]
-    spec = SceneSpec.model_validate(
-        {
-            "scene": 3,
-            "seed": 11,
-            "frames": 1,
-            "people": people,
-            "camera": {
-                "width": size,
-                "height": size,
-                "vfov_deg": 36,
-                "eye_m": [0.1, -3.6, 1.3],
-                "target_m": [0, 0, 0.95],
-            },
-            "light": {"hdri": hdri, "rotation_deg": 30, "strength": 1.0, "exposure_stops": 0.0},
-        }
-    )
-    bodies = SceneBodies(
-        vertices=vertices[None].astype(np.float32),
-        joints=np.zeros((1, 2, 127, 3), np.float32),
-        pose_world=np.zeros((1, 2, 165)),
-        transl_world=np.zeros((1, 2, 3)),
-        betas=np.zeros((2, 1)),
-        expression=np.zeros((2, 10)),
-        tpose=np.stack([subject, subject]).astype(np.float32),
-        T_world_subject=np.stack(transforms)[None],
-        ground_gap_mm=np.zeros((1, 2), np.float32),
-        airborne=np.zeros((1, 2), bool),
-        self_penetration_mm=np.zeros((1, 2), np.float32),
-    )
-    wardrobe = [[_tube(transforms[0])], []]
-    return Stage(spec, bodies, wardrobe, [model, model], find_file("hdri", hdri))
-
-
-def _tube(T):
-    """An open cylinder around the hips, as a skirt."""
-    angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
-    rings = [
-        np.column_stack([0.27 * np.cos(angle), 0.24 * np.sin(angle), np.full(40, z)])
-        for z in np.linspace(1.0, 0.55, 8)
-    ]
-    rest = np.concatenate(rings)
-    a = np.arange(7)[:, None] * 40 + np.arange(40)
-    b = np.arange(7)[:, None] * 40 + (np.arange(40) + 1) % 40
-    faces = np.concatenate(
-        [
-            np.stack([a, a + 40, b], -1).reshape(-1, 3),
-            np.stack([b, a + 40, b + 40], -1).reshape(-1, 3),
-        ]
-    )
-    world_vertices = (rest @ T[:3, :3].T + T[:3, 3])[None].astype(np.float32)
-    return Worn("skirt", PARTS["lower"], world_vertices, faces, rest.astype(np.float32), seed=5)
-
-
-def config(threads=2, **render):
-    sections = {"render": {"samples": 2, **render}, "execution": {"threads": threads}}
-    return Config.model_validate(sections)
 
 
 @pytest.fixture(scope="module")

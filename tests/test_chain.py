@@ -17,7 +17,7 @@ from pipeline.storage import read_json, sha256_file
 from pipeline.verify import verify
 
 LUIGI = Path(sys.executable).with_name("luigi")
-KILL_AT = ("work/dress/*/*.partial", "work/render/*/*.partial", "work/rerender/*/*.partial")
+KILL_AT = ("work/dress/*/*.partial", "work/render/*/*.unfinished", "work/rerender/*/*.partial")
 
 
 def command(out: Path, scenes: int, workers: int) -> list[str]:

@@ -120,20 +120,21 @@ def test_unknown_asset_suggests():
 
 
 def test_damaged_or_unreadable_hdri_is_named(tmp_path, monkeypatch):
-    from pipeline.preflight import check_hdri
+    from pipeline.panoramas import check_panorama
 
     (tmp_path / "bad.exr").write_bytes(b"not an image")
-    row = '[[asset]]\nid = "{}"\npath = "bad.exr"\nlicence = "x"\nsource = "x"\nobtained = "x"\n'
+    (tmp_path / "cut.exr").write_bytes(assets.find_file("hdri", "city").read_bytes()[:5000])
+    row = '[[asset]]\nid = "{0}"\npath = "{1}.exr"\nlicence = "x"\nsource = "x"\nobtained = "x"\n'
     row += "redistributable = true\ncommercial_use = true\n"
-    table = row.format("mine") + row.format("cut") + 'sha256 = "00"\n'
+    table = row.format("mine", "bad") + row.format("cut", "cut") + 'sha256 = "00"\n'
     (tmp_path / "hdri.toml").write_text(table)
     monkeypatch.setenv("GENB_ASSETS", str(tmp_path))
     assets.manifest.cache_clear()
     try:
         with pytest.raises(GenbError, match="not an .exr or .hdr"):
-            check_hdri("mine")
+            check_panorama("mine")
         with pytest.raises(GenbError, match="checksum"):
-            check_hdri("cut")
+            check_panorama("cut")
     finally:
         assets.manifest.cache_clear()
 

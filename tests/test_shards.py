@@ -50,6 +50,11 @@ def test_members_hold_what_the_stages_wrote(made, samples):
         sample, passes = samples[key], made.passes[scene][frame]
         assert np.array_equal(sample.array("depth.npy"), passes.depth)
         assert np.array_equal(sample.array("normal.npy"), passes.normal)
+        geometry = sample.arrays("geometry.npz")
+        for name in ("amodal", "body_face", "body_bary"):
+            assert np.array_equal(geometry[name], getattr(passes, name))
+        flow = sample.array("flow.npy")
+        assert np.array_equal(flow, passes.flow) if passes.flow.size else np.isinf(flow).all()
         assert np.array_equal(sample.image("mask.png"), passes.instance)
         assert np.array_equal(sample.image("part.png"), passes.part)
         stem = f"frame_{frame:04d}"

@@ -240,6 +240,42 @@ def long_normals(members):
     members["normal.npy"] = buffer.getvalue()
 
 
+def _geometry(members, change):
+    with np.load(io.BytesIO(members["geometry.npz"])) as archive:
+        arrays = {name: archive[name].copy() for name in archive.files}
+    change(arrays)
+    members["geometry.npz"] = npz_bytes(arrays)
+
+
+def hole_in_amodal(members):
+    _geometry(members, lambda arrays: arrays["amodal"][1].fill(False))
+
+
+def body_beside_people(members):
+    _geometry(members, lambda arrays: arrays["body_face"].fill(3))
+
+
+def heavy_corner(members):
+    _geometry(members, lambda arrays: arrays["body_bary"].__iadd__(np.float16(0.7)))
+
+
+def lost_surface(members):
+    _geometry(members, lambda arrays: arrays.pop("body_face"))
+
+
+def flow_of_nobody(members):
+    flow = np.full_like(np.load(io.BytesIO(members["flow.npy"])), np.inf)
+    buffer = io.BytesIO()
+    np.save(buffer, flow)
+    members["flow.npy"] = buffer.getvalue()
+
+
+def small_flow(members):
+    buffer = io.BytesIO()
+    np.save(buffer, np.load(io.BytesIO(members["flow.npy"]))[::2])
+    members["flow.npy"] = buffer.getvalue()
+
+
 def lost_member(members):
     del members["part.png"]
 
@@ -261,6 +297,12 @@ MEMBER_FAULTS = {
     broken_picture: "cannot be read",
     hole_in_depth: "a person's pixel has no depth",
     long_normals: "not of unit length",
+    hole_in_amodal: "person 1: a pixel of the mask is not in the amodal mask",
+    body_beside_people: "do not agree on where bodies are",
+    heavy_corner: "weights outside of their triangle",
+    lost_surface: "geometry.npz holds",
+    flow_of_nobody: "nobody in the picture has a flow",
+    small_flow: "flow is (96, 224, 2)",
     lost_member: "expected",
     wrong_fov: "fields of view",
     wrong_key: "its JSON says it is 000000_0007",

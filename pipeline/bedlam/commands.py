@@ -12,9 +12,10 @@ from pipeline.body.posing import MOTION_FILE, subject_placement
 from pipeline.config import Config
 from pipeline.contracts import SubjectMotion
 from pipeline.errors import GenbError
-from pipeline.jobs import Job, rejection, run_stage
+from pipeline.jobs import Job, rejection
 from pipeline.preflight import build_body
 from pipeline.scene import PersonSpec, SceneSpec, read_scene, scene_name
+from pipeline.stage_process import run_stage
 from pipeline.stages import Plan
 from pipeline.storage import write_json
 

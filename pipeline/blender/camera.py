@@ -4,9 +4,14 @@ Blender's camera looks along its -Z with Y up. The way back reads Blender's own 
 the labels can be compared with what Blender really used.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import bpy
 import numpy as np
 from mathutils import Matrix
+
+from pipeline.scene import CameraSpec
 
 _BLENDER_FROM_OPENCV = np.diag([1.0, -1.0, -1.0, 1.0])
 
@@ -18,7 +23,8 @@ def add_camera(
     size: tuple[int, int],
     sensor_width_mm: float = 36.0,
 ) -> bpy.types.Object:
-    """Make the scene's camera; K (3, 3) px with square pixels, T_cam_world (4, 4), size (W, H).
+    """Make the scene's camera, or move it; K (3, 3) px with square pixels, T_cam_world (4, 4),
+    size (W, H).
 
     The principal point may be anywhere. Raises ValueError for non-square pixels or skew, which
     Cycles' multilayer images and our own format cannot carry.
@@ -26,7 +32,13 @@ def add_camera(
     width, height = size
     if abs(K[0, 0] - K[1, 1]) > 1e-9 * K[0, 0] or K[0, 1] != 0:
         raise ValueError(f"pixels must be square and unskewed, K is {K.tolist()}")
-    data = bpy.data.cameras.new("camera")
+    camera = scene.camera
+    if camera is None:
+        camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
+        camera.rotation_mode = "QUATERNION"
+        scene.collection.objects.link(camera)
+        scene.camera = camera
+    data = camera.data
     data.type = "PERSP"
     data.sensor_fit = "HORIZONTAL"
     data.sensor_width = sensor_width_mm
@@ -34,14 +46,69 @@ def add_camera(
     # Shifts are in sensor widths, towards +X right and +Y up; (W/2, H/2) is the centred case.
     data.shift_x = (width / 2 - K[0, 2]) / width
     data.shift_y = (K[1, 2] - height / 2) / width
-    data.clip_start, data.clip_end = 0.02, 1000.0
+    data.clip_start, data.clip_end = 0.02, 5000.0
     data.dof.use_dof = False
-    camera = bpy.data.objects.new("camera", data)
     T_world_cam = np.linalg.inv(T_cam_world) @ _BLENDER_FROM_OPENCV
     camera.matrix_world = Matrix(T_world_cam.tolist())
-    scene.collection.objects.link(camera)
-    scene.camera = camera
     return camera
+
+
+@contextmanager
+def exposed(
+    scene: bpy.types.Scene, view: CameraSpec, ends: tuple[CameraSpec, CameraSpec], shutter_s: float
+) -> Iterator[None]:
+    """Inside the block the scene's camera has the lens and shutter of `view`: a focus when its
+    f-number is not 0, and an exposure of `shutter_s` seconds, from the first of `ends` over `view`
+    to the second. Afterwards it is a sharp pinhole at `view` again.
+    """
+    camera, dof = scene.camera, scene.camera.data.dof
+    dof.use_dof = view.f_number > 0
+    dof.aperture_fstop, dof.focus_distance = max(view.f_number, 0.1), view.focus_m
+    dof.aperture_blades, dof.aperture_ratio = 0, 1.0
+    if shutter_s > 0:
+        _open_shutter(scene, view, ends, shutter_s)
+    try:
+        yield
+    finally:
+        scene.render.use_motion_blur = dof.use_dof = False
+        for animated in (camera, camera.data):
+            animated.animation_data_clear()
+        add_camera(
+            scene, view.K(), view.T_cam_world(), (view.width, view.height), view.sensor_width_mm
+        )
+
+
+def _open_shutter(scene, view: CameraSpec, ends, shutter_s: float) -> None:
+    """Key the camera at the ends and the middle of the exposure, in milliseconds as frames."""
+    settings = scene.render
+    settings.use_motion_blur, settings.motion_blur_position = True, "CENTER"
+    settings.fps, settings.fps_base = 1000, 1.0
+    settings.motion_blur_shutter = shutter_s * 1000
+    camera, now = scene.camera, scene.frame_current
+    size = (view.width, view.height)
+    if view not in ends:
+        for moment, when in ((ends[0], -0.5), (view, 0.0), (ends[1], 0.5)):
+            add_camera(scene, moment.K(), moment.T_cam_world(), size, view.sensor_width_mm)
+            scene.camera.data.dof.use_dof = view.f_number > 0
+            at = now + when * settings.motion_blur_shutter
+            camera.keyframe_insert("location", frame=at)
+            camera.keyframe_insert("rotation_quaternion", frame=at)
+            camera.data.keyframe_insert("lens", frame=at)
+        for animated in (camera, camera.data):
+            for curve in _curves(animated.animation_data):
+                for point in curve.keyframe_points:
+                    point.interpolation = "LINEAR"
+
+
+def _curves(animation: bpy.types.AnimData) -> list[bpy.types.FCurve]:
+    """Every curve of an action (Blender 5 keeps them in layers, strips and channel bags)."""
+    return [
+        curve
+        for layer in animation.action.layers
+        for strip in layer.strips
+        for bag in strip.channelbags
+        for curve in bag.fcurves
+    ]
 
 
 def blender_projection(scene: bpy.types.Scene, points_world: np.ndarray) -> np.ndarray:

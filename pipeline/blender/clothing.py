@@ -61,6 +61,13 @@ class Clothing:
             for one, hem in zip(self._worn, self._hems, strict=True)
         ]
 
+    def velocities(self, frame: int) -> list[np.ndarray]:
+        """Velocity of every vertex of every thing, world m/s; a hem's is its border's."""
+        return [
+            hem.repeat(one.velocity[frame]) if hem else one.velocity[frame]
+            for one, hem in zip(self._worn, self._hems, strict=True)
+        ]
+
 
 def _hem(worn: Worn) -> Hem:
     return plan_hem(worn.faces, len(worn.rest))

@@ -3,7 +3,7 @@
 import bpy
 import numpy as np
 
-from pipeline.blender import features, fuzz, groom, hair, hair_fall
+from pipeline.blender import features, fuzz, groom, hair, hair_fall, passes
 from pipeline.blender.clothing import Clothing
 from pipeline.blender.eyes import eye_material, teeth_material, tongue_material
 from pipeline.blender.hair_mesh import HairMesh
@@ -18,7 +18,7 @@ from pipeline.blender.people import (
     set_uv,
     set_vector,
 )
-from pipeline.blender.scalp import Scalp
+from pipeline.blender.scalp import Scalp, head_frame
 from pipeline.blender.skin import skin_material
 from pipeline.blender.wardrobe import Worn, world_normals
 from pipeline.body.modelfile import JOINT_INDEX, ModelFile
@@ -31,6 +31,7 @@ _FACE_SLOTS = np.array([0, 1, 1, 2, 2, 3])
 """Material slot of each `face_part`: skin, eyes, teeth, tongue."""
 
 _GROWN_UP_YEARS = 17.0
+_MOMENT_S = 1e-3
 _UPPER_JOINTS = [
     JOINT_INDEX[name]
     for name in (
@@ -59,6 +60,7 @@ class Figure:
     ) -> None:
         self._index, self._model, self._worn = index, model, worn
         self._vertices = bodies.vertices[:, index]
+        self._velocity = bodies.velocity[:, index] if len(bodies.velocity) else None
         self._tpose = bodies.tpose[index].astype(float)
         self._instance = index + 1
         look = person.appearance
@@ -77,23 +79,51 @@ class Figure:
         self.body = self._add_body(person, painted, stubble, rng)
         scheme = np.random.default_rng([look.seed, 1])
         self._clothing = Clothing(worn, index, self._instance, scheme)
+        self._with_hair = with_hair
+        self._places: dict[int, list[np.ndarray]] = {}
         self._hair = self._add_hair(person) if with_hair else []
-
-    @property
-    def coverings(self) -> list[bpy.types.Object]:
-        """Everything but the naked body."""
-        return self._clothing.things + self._hair
+        self.things = [self.body, *self._clothing.things, *self._hair]
 
     def show(self, frame: int) -> None:
-        """Move everything to a frame of the scene."""
-        move_vertices(self.body, self._vertices[frame])
-        clothes = self._clothing
-        for thing, vertices in zip(clothes.things, clothes.vertices(frame), strict=True):
-            move_vertices(thing, vertices)
-        for thing, strands in zip(self._hair, self._all_strands(frame), strict=False):
-            hair.move_strands(thing, strands)
-        if self._wig and self._hair:
-            self._wig.move(self._hair[-1], self._vertices[frame])
+        """Move everything to a frame of the scene, and tell where it will be in the next one."""
+        here = self._placed(frame)
+        for thing, points in zip(self.things, here, strict=True):
+            if isinstance(thing.data, bpy.types.Mesh):
+                move_vertices(thing, points)
+            else:
+                hair.move_strands(thing, points)
+        if frame + 1 < len(self._vertices):
+            for thing, points in zip(self.things, self._placed(frame + 1), strict=True):
+                set_vector(thing.data, passes.NEXT_ATTRIBUTE, points)
+        if self._velocity is not None:
+            for thing, speeds in zip(self.things, self._speeds(frame, here), strict=True):
+                # Cycles moves points along this attribute while the shutter is open.
+                set_vector(thing.data, "velocity", speeds)
+
+    def _placed(self, frame: int) -> list[np.ndarray]:
+        """Points of every thing in a frame, world m; kept for the frame after."""
+        if frame not in self._places:
+            vertices = self._vertices[frame]
+            places = [vertices, *self._clothing.vertices(frame)]
+            if self._with_hair:
+                places += self._all_strands(frame)
+                places += [self._wig.place(vertices)] if self._wig else []
+            self._places = {f: p for f, p in self._places.items() if f == frame - 1}
+            self._places[frame] = places
+        return self._places[frame]
+
+    def _speeds(self, frame: int, here: list[np.ndarray]) -> list[np.ndarray]:
+        """Velocity of every point of every thing in a frame, m/s; hair goes with the head."""
+        vertices, velocity = self._vertices[frame].astype(float), self._velocity[frame]
+        later = vertices + _MOMENT_S * velocity
+        frames = [head_frame(v, self._tpose, self._model, self._head) for v in (vertices, later)]
+        (axes, centre), (next_axes, next_centre) = frames
+        speeds = [velocity, *self._clothing.velocities(frame)]
+        for points in here[len(speeds) :]:
+            flat = points.reshape(-1, 3).astype(float)
+            moved = next_centre + (flat - centre) @ axes.T @ next_axes
+            speeds.append((moved - flat) / _MOMENT_S)
+        return speeds
 
     def evaluated_vertices(self) -> np.ndarray:
         """Body vertices (V, 3) f32 world m as Blender evaluates them."""
@@ -125,6 +155,7 @@ class Figure:
         materials = [skin, eye_material(look.iris), teeth_material(), tongue_material()]
         set_materials(body, materials, _FACE_SLOTS[model.face_part])
         label(body, self._instance, self._parts())
+        set_scalar(body.data, passes.FACE_ATTRIBUTE, "FACE", np.arange(len(model.faces)) + 1)
         return body
 
     def _parts(self) -> np.ndarray:
@@ -153,7 +184,9 @@ class Figure:
         dark = hair.hair_material(colour * 0.6 + 0.002, older / 2)
         labels = ((PARTS["face"], dark, 0.00010), (PARTS["hair"], material, hair.ROOT_RADIUS_M))
         things = []
-        for strands, (part, look, radius_m) in zip(self._all_strands(0), labels, strict=False):
+        places = self._placed(0)[1 + len(self._clothing.things) :]
+        strands_of = [points for points in places if points.ndim == 3]
+        for strands, (part, look, radius_m) in zip(strands_of, labels, strict=False):
             name = f"strands_{self._index}_{part}"
             thing = hair.add_strands(name, strands, self._instance, part, radius_m)
             thing.data.materials.append(look)

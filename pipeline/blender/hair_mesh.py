@@ -12,7 +12,7 @@ import numpy as np
 from pipeline import assets
 from pipeline.blender.features import Head
 from pipeline.blender.hair import hair_surface_material
-from pipeline.blender.people import label, move_vertices, new_mesh, set_materials, set_uv
+from pipeline.blender.people import label, new_mesh, set_materials, set_uv
 from pipeline.blender.picture_materials import OWN_UV, picture_material
 from pipeline.blender.scalp import head_frame
 from pipeline.blender.texture_folders import choose_look
@@ -64,7 +64,3 @@ class HairMesh:
         set_materials(thing, looks, slots)
         label(thing, instance, PARTS["hair"])
         return thing
-
-    def move(self, thing: bpy.types.Object, vertices: np.ndarray) -> None:
-        """Bring the object to another pose."""
-        move_vertices(thing, self.place(vertices))

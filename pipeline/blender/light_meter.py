@@ -19,6 +19,9 @@ KEY = 0.25
 """Radiance that the metered subject is brought to; the view transforms put it a little above mid
 display grey."""
 
+WHITE_BALANCE = 0.5
+"""How far the camera's white balance follows the light's colour."""
+
 MAX_ALBEDO = 0.88
 DARKEST_FLOOR = 0.10
 NEAR_M = (3.5, 7.0)

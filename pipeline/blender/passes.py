@@ -1,7 +1,8 @@
 """Ground truth as Cycles sees it: one unblended sample at the exact centre of every pixel.
 
-Two renders: everything with an override material (depth, normal, instance, part), then the naked
-bodies alone (instance, depth, position). Values are read from Cycles' own render result in memory.
+Two renders: everything with an override material (depth, normal, instance, part, and where each
+point goes), then the naked bodies alone (instance, depth, position, triangle). Values are read from
+Cycles' own render result in memory. Masks through occluders are in `amodal.py`.
 """
 
 from collections.abc import Iterator
@@ -17,32 +18,50 @@ from pipeline.conventions import pixel_centres, project, transform
 PART_ATTRIBUTE = "part"
 """Mesh and curve attribute with the id of `conventions.PARTS`, per face or per strand."""
 
+FACE_ATTRIBUTE = "face"
+"""Attribute of the naked body's triangles: their number, from 1 on."""
+
+NEXT_ATTRIBUTE = "next"
+"""Attribute of every moving point: where it is in the next frame, world m."""
+
+_BARYCENTRIC = "barycentric"
 _BACKGROUND_DEPTH = 1e9
 """Cycles writes 1e10 where no surface is hit."""
 
 
 def prepare(scene: bpy.types.Scene) -> bpy.types.Material:
-    """Make the override material that writes the part id, and its channel. Call once per scene."""
+    """Make the override material that writes ids and points, and its channels. Call once per
+    scene."""
     material, graph, surface = bare_material("truth")
-    _write_part(graph)
     graph.tree.links.new(graph.add("BsdfDiffuse").outputs[0], surface)
-    channel = scene.view_layers[0].aovs.add()
-    channel.name, channel.type = PART_ATTRIBUTE, "VALUE"
+    for name in (PART_ATTRIBUTE, FACE_ATTRIBUTE):
+        _write(scene, graph, name, "VALUE", graph.attribute(name).outputs["Fac"])
+    goes = graph.attribute(NEXT_ATTRIBUTE).outputs["Vector"]
+    _write(scene, graph, NEXT_ATTRIBUTE, "COLOR", goes)
+    # Cycles' parametric coordinates are the weights of a triangle's first and second corner.
+    weights = graph.add("NewGeometry").outputs["Parametric"]
+    _write(scene, graph, _BARYCENTRIC, "COLOR", weights)
     return material
 
 
-def _write_part(graph: Graph) -> None:
-    value = graph.attribute(PART_ATTRIBUTE).outputs["Fac"]
+def _write(
+    scene: bpy.types.Scene, graph: Graph, name: str, kind: str, value: bpy.types.NodeSocket
+) -> None:
+    """A channel of the render's own, a VALUE or a COLOR (three floats, unclamped)."""
+    channel = scene.view_layers[0].aovs.add()
+    channel.name, channel.type = name, kind
     node = graph.tree.nodes.new("ShaderNodeOutputAOV")
-    node.aov_name = PART_ATTRIBUTE
-    graph.tree.links.new(value, node.inputs["Value"])
+    node.aov_name = name
+    graph.tree.links.new(value, node.inputs["Value" if kind == "VALUE" else "Color"])
 
 
 def render_truth(scene: bpy.types.Scene, material: bpy.types.Material) -> dict[str, np.ndarray]:
     """Render one ground-truth pass of what is visible in the scene now.
 
     Returns depth (H, W) f32 m with inf where nothing is hit, normal (H, W, 3) f32 world frame,
-    instance (H, W) u16, part (H, W) u8, position (H, W, 3) f32 world m.
+    instance (H, W) u16, part (H, W) u8, position (H, W, 3) f32 world m, next (H, W, 3) f32 world m
+    of things that have NEXT_ATTRIBUTE, face (H, W) i32 (-1 = none) and barycentric (H, W, 2) f32 of
+    those that have FACE_ATTRIBUTE.
     """
     session.truth_settings(scene)
     layer = scene.view_layers[0]
@@ -55,6 +74,9 @@ def render_truth(scene: bpy.types.Scene, material: bpy.types.Material) -> dict[s
         "instance": _whole(raw["Object Index"][..., 0], np.uint16),
         "part": _whole(raw[PART_ATTRIBUTE][..., 0], np.uint8),
         "position": raw["Position"],
+        "next": raw[NEXT_ATTRIBUTE][..., :3],
+        "face": _whole(raw[FACE_ATTRIBUTE][..., 0], np.int32) - 1,
+        "barycentric": raw[_BARYCENTRIC][..., :2],
     }
 
 

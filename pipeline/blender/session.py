@@ -58,6 +58,7 @@ def configure(
     scene.view_settings.view_transform = render.view_transform
     scene.view_settings.look = LOOKS[render.view_transform]
     scene.view_settings.gamma = 1.0
+    scene.view_settings.use_white_balance = False
     scene.display_settings.display_device = "sRGB"
 
 
@@ -90,6 +91,11 @@ def picture_settings(scene: bpy.types.Scene, render: RenderSection, seed: int) -
     cycles.caustics_reflective = cycles.caustics_refractive = False
     cycles.sample_clamp_indirect = 5.0
     cycles.blur_glossy = 1.0
+
+
+def meter_settings(scene: bpy.types.Scene, samples: int) -> None:
+    """Cycles settings of a light meter: the picture's light paths, coarse, and always the same."""
+    picture_settings(scene, RenderSection(samples=samples, denoise=False), seed=0)
 
 
 def truth_settings(scene: bpy.types.Scene) -> None:

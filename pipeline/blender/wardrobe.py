@@ -1,5 +1,6 @@
 """What each person of a scene wears, frame by frame, in the world."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from pipeline.errors import GenbError
 from pipeline.garments.caches import read_cache
 from pipeline.garments.surface import vertex_normals
 from pipeline.look_assets import fabric_folder
+from pipeline.motion.resample import neighbours
 from pipeline.scene import PersonSpec, SceneSpec
 from pipeline.stages import Plan
 from pipeline.storage import read_json, read_npz
@@ -28,6 +30,7 @@ class Worn:
     a shoe, or None. style: of shoes. pixel_m: the least that a pixel covers of it, m. corner_uv:
     (M, 3, 2) of a garment that brings its own texture coordinates. face_group: (M,) index into
     groups, the materials' names. pictures: the textures it wears, or None for a procedural fabric.
+    velocity: (F, N, 3) f32 world m/s, or None for scenes without motion blur.
     """
 
     kind: str
@@ -43,6 +46,7 @@ class Worn:
     face_group: np.ndarray | None = None
     groups: tuple[str, ...] = ()
     pictures: Pictures | None = None
+    velocity: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if self.vertices.ndim != 3 or self.vertices.shape[1:] != self.rest.shape:
@@ -81,8 +85,14 @@ def _read_person(
             )
         beside = read_npz(folder / row["rest"]) if row.get("rest") else {}
         rest = beside.get("rest", sequence.vertices[0])
-        pairs = zip(T_world_subject, frames, strict=True)
-        vertices = np.stack([transform(T, sequence.vertices[f]) for T, f in pairs])
+        vertices = _placed(T_world_subject, sequence.vertices, frames)
+        velocity = None
+        if spec.shutter_s > 0:
+            fps = person.subject.motion.fps
+            before, after, seconds = neighbours(frames, len(sequence.vertices), fps)
+            moved = _placed(T_world_subject, sequence.vertices, after)
+            moved -= _placed(T_world_subject, sequence.vertices, before)
+            velocity = (moved / seconds[:, None, None]).astype(np.float32)
         groups = tuple(row.get("groups", ()))
         worn.append(
             Worn(
@@ -99,9 +109,16 @@ def _read_person(
                 face_group=beside.get("face_group"),
                 groups=groups,
                 pictures=_pictures(row, seed, groups, plan.config.look, "corner_uv" in beside),
+                velocity=velocity,
             )
         )
     return worn
+
+
+def _placed(T_world_subject: np.ndarray, sequence: np.ndarray, frames: Sequence[int]) -> np.ndarray:
+    """Clip frames (F, N, 3) of a garment in the world, m."""
+    pairs = zip(T_world_subject, frames, strict=True)
+    return np.stack([transform(T, sequence[f]) for T, f in pairs])
 
 
 def _pixel_m(spec: SceneSpec, vertices: np.ndarray) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 
 from pipeline.blender.light_meter import (
     MAX_ALBEDO,
+    WHITE_BALANCE,
     Environment,
     exposure_stops,
     ground_albedo,
@@ -15,13 +16,13 @@ from pipeline.blender.light_meter import (
 )
 from pipeline.blender.nodes import Graph, bare_material
 from pipeline.blender.people import new_mesh
+from pipeline.errors import SceneRejected
+from pipeline.panoramas import memory_fault, panorama_size
 from pipeline.scene import CameraSpec, LightSpec
 
 GROUND_RADIUS_M = 14.0
 FADE_FROM_M = 9.0
 GROUND_PX = 1536
-WHITE_BALANCE = 0.5
-"""How far the camera's white balance follows the light's colour."""
 
 
 def add_world(
@@ -36,28 +37,49 @@ def add_world(
 
     plain_floor: boards or tiles in the colour of the panorama's floor, instead of the floor itself.
     """
-    image = bpy.data.images.load(str(hdri), check_existing=True)
-    image.colorspace_settings.name = "Linear Rec.709"
-    panorama = _pixels(image)
+    image = load_panorama(hdri)
+    panorama = pixels(image)
     gains = white_balance(panorama, WHITE_BALANCE) * light.strength
     environment = Environment(panorama, light.rotation_deg, gains)
-    _set_world(scene, image, light.rotation_deg, gains)
+    set_panorama(scene, image, light.rotation_deg, gains)
     stops = exposure_stops(environment, camera.T_cam_world(), camera.K()) + light.exposure_stops
     scene.view_settings.exposure = stops
     _add_ground(environment, np.array(camera.eye_m), rng, plain_floor)
     return round(stops, 4)
 
 
-def _pixels(image: bpy.types.Image) -> np.ndarray:
+def load_panorama(hdri: Path) -> bpy.types.Image:
+    """An HDRI as linear colours. Raises SceneRejected when Blender cannot read it, or it does not
+    fit into the memory that is free now."""
+    too_large = memory_fault(*panorama_size(hdri))
+    if too_large:
+        raise SceneRejected(f"HDRI {hdri} {too_large}")
+    try:
+        image = bpy.data.images.load(str(hdri), check_existing=True)
+    except RuntimeError as error:
+        raise SceneRejected(f"HDRI {hdri} cannot be opened ({str(error).strip()}).") from error
+    if not image.size[0] or not len(image.pixels):
+        raise SceneRejected(
+            f"HDRI {hdri} is damaged: Blender cannot read it as an image. Copy it once more, or "
+            "take it out of light.hdris."
+        )
+    image.colorspace_settings.name = "Linear Rec.709"
+    return image
+
+
+def pixels(image: bpy.types.Image) -> np.ndarray:
+    """Linear RGB (H, W, 3) float32, row 0 at the bottom."""
     width, height = image.size
     values = np.empty(width * height * image.channels, np.float32)
     image.pixels.foreach_get(values)
     return np.ascontiguousarray(values.reshape(height, width, image.channels)[..., :3])
 
 
-def _set_world(
+def set_panorama(
     scene: bpy.types.Scene, image: bpy.types.Image, rotation_deg: float, gains: np.ndarray
 ) -> None:
+    """Light the scene with an image (equirectangular, Blender's own mapping) turned anticlockwise,
+    with channel gains (3,)."""
     world = bpy.data.worlds.new("world")
     scene.world = world
     graph = Graph(world.node_tree)
@@ -113,14 +135,15 @@ def _grained(albedo: np.ndarray, distance_m: np.ndarray, rng: np.random.Generato
 
 
 def _ground_material(
-    image: bpy.types.Image, boards: np.random.Generator | None
+    image: bpy.types.Image, floor: np.random.Generator | None
 ) -> bpy.types.Material:
-    """boards: draws the pattern of a plain floor; None for a photographed one."""
+    """floor: draws the pattern of a plain floor; None for a photographed one."""
     material, graph, surface = bare_material("ground")
     texture = graph.add("TexImage", image=image, extension="EXTEND")
     colour = texture.outputs["Color"]
-    if boards is not None:
-        colour = graph.mix(1.0, colour, _boards(graph, boards), "MULTIPLY")
+    if floor is not None:
+        tiles = bool(floor.random() < 0.4)
+        colour = graph.mix(1.0, colour, boards(graph, floor, tiles), "MULTIPLY")
     diffuse = graph.add("BsdfDiffuse", {"Color": colour})
     clear = graph.add("BsdfTransparent")
     mix = graph.add("MixShader", {0: texture.outputs["Alpha"]})
@@ -130,9 +153,8 @@ def _ground_material(
     return material
 
 
-def _boards(graph: Graph, rng: np.random.Generator) -> bpy.types.NodeSocket:
+def boards(graph: Graph, rng: np.random.Generator, tiles: bool) -> bpy.types.NodeSocket:
     """Boards or tiles of true size, as a colour around 1 to multiply with."""
-    tiles = rng.random() < 0.4
     length, width = (0.6, 0.6) if tiles else rng.uniform((0.9, 0.09), (2.0, 0.2))
     contrast = rng.uniform(0.03, 0.10) if tiles else rng.uniform(0.08, 0.2)
     place = graph.add("TexCoord").outputs["Object"]

@@ -24,7 +24,7 @@ from pipeline.motion.clips import perform
 from pipeline.motion.flesh import measure_flesh
 from pipeline.motion.kinematics import forward_kinematics
 from pipeline.motion.motion import MotionError
-from pipeline.motion.resample import ease_in, ease_in_length
+from pipeline.motion.resample import ease_in, ease_in_length, neighbours
 from pipeline.plausibility.ground import airborne, settle_m
 from pipeline.plausibility.judgement import Plausibility, judge
 from pipeline.plausibility.selfcontact import BodySegments
@@ -196,6 +196,7 @@ def place_scene(plan: Plan, spec: SceneSpec, folder: Path) -> None:
         ground_gap_mm=per_frame("ground_gap_mm"),
         airborne=per_frame("airborne"),
         self_penetration_mm=per_frame("self_penetration_mm"),
+        velocity=per_frame("velocity"),
     ).save(folder / BODIES_FILE)
 
 
@@ -217,31 +218,49 @@ def _place_person(plan: Plan, spec: SceneSpec, person: PersonSpec) -> dict[str, 
         )
     model = subject_model(plan, subject)
     betas = np.array(subject.betas, np.float32)
-    pose, transl = clip.pose[window].astype(float), clip.transl[window].astype(float)
     T_world_subject = subject_placement(clip.joints[0, 0], person)
-    R = T_world_subject[:3, :3] @ SUBJECT_FROM_BODY
-    root, transl_world = transform_root(
-        R, T_world_subject[:3, 3], pose[:, :3], transl, model.pelvis(betas)
-    )
-    pose_world = np.concatenate([root, pose[:, 3:]], axis=1)
+    pose_world, transl_world = _world_pose(model, person, clip, window, T_world_subject)
     _check_placement(plan, spec, person, clip, model, pose_world, transl_world, T_world_subject)
-    if person.gaze_m is not None:
-        joints = forward_kinematics(pose_world, transl_world, model.rest_joints(betas))
-        pose_world = look_at_point(pose_world, joints, person.gaze_m)
-    expression = np.array(person.expression, np.float32)
-    moving = np.repeat(expression[None], len(pose), axis=0)
-    posed = model.evaluate(betas, pose_world, transl_world, moving)
+
+    def evaluate(frames: list[int]):
+        pose, transl = _world_pose(model, person, clip, frames, T_world_subject)
+        if person.gaze_m is not None:
+            joints = forward_kinematics(pose, transl, model.rest_joints(betas))
+            pose = look_at_point(pose, joints, person.gaze_m)
+        expression = np.repeat(np.array(person.expression, np.float32)[None], len(pose), axis=0)
+        return pose, model.evaluate(betas, pose, transl, expression)
+
+    pose_world, posed = evaluate(window)
+    velocity = np.zeros((0, *posed.vertices.shape[1:]), np.float32)
+    if spec.shutter_s > 0:
+        before, after, seconds = neighbours(window, len(clip.clip), subject.motion.fps)
+        moved = evaluate(after)[1].vertices - evaluate(before)[1].vertices
+        velocity = (moved / seconds[:, None, None]).astype(np.float32)
     return {
         "vertices": posed.vertices,
         "joints": posed.joints,
         "pose_world": pose_world,
         "transl_world": transl_world,
-        "T_world_subject": np.repeat(T_world_subject[None], len(pose), axis=0),
+        "T_world_subject": np.repeat(T_world_subject[None], len(window), axis=0),
+        "velocity": velocity,
         "tpose": clip.tpose,
         "ground_gap_mm": clip.ground_gap_mm[window],
         "airborne": clip.airborne[window],
         "self_penetration_mm": clip.self_penetration_mm[window],
     }
+
+
+def _world_pose(
+    model, person: PersonSpec, clip: SubjectMotion, frames: list[int], T_world_subject: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """pose (F, 165) and transl (F, 3) that give clip frames in the world."""
+    pose, transl = clip.pose[frames].astype(float), clip.transl[frames].astype(float)
+    betas = np.array(person.subject.betas, np.float32)
+    R = T_world_subject[:3, :3] @ SUBJECT_FROM_BODY
+    root, transl_world = transform_root(
+        R, T_world_subject[:3, 3], pose[:, :3], transl, model.pelvis(betas)
+    )
+    return np.concatenate([root, pose[:, 3:]], axis=1), transl_world
 
 
 def _check_placement(plan, spec, person, clip, model, pose_world, transl_world, T_world_subject):

@@ -5,7 +5,7 @@ would leave somebody entirely out of the picture, or put the lens too close to s
 to the next wider one.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from pipeline.compose.footprint import SPHERE_JOINTS
 from pipeline.compose.framing import keeps_away, keeps_in_picture, sample_camera, shows_somebody
 from pipeline.compose.movement import follow_shift, largest_that_fits, sample_movement
 from pipeline.config import Config
+from pipeline.conventions import transform
 from pipeline.motion.kinematics import JOINT
 from pipeline.scene import CameraSpec
 from pipeline.seeding import Stream, generator
@@ -21,18 +22,21 @@ _HEAD = ("neck", "head", "left_collar", "right_collar")
 _LEGS = tuple(
     f"{side}_{part}" for side in ("left", "right") for part in ("hip", "knee", "ankle", "foot")
 )
+_NEAREST_FOCUS_M = 0.2
 _WIDER = {"close_up": "upper_body", "upper_body": "full_body"}
 
 
 @dataclass(frozen=True)
 class Shot:
     """A scene's camera. camera: of its first frame. path: one per rendered frame when it moves,
-    else empty. movement, framing: their kinds. notes: what had to be changed."""
+    else empty. movement, framing: their kinds. shutter_s: of every exposure, 0 when nothing blurs.
+    notes: what had to be changed."""
 
     camera: CameraSpec
     path: list[CameraSpec] = field(default_factory=list)
     movement: str = "static"
     framing: str = "rig"
+    shutter_s: float = 0.0
     notes: list[str] = field(default_factory=list)
 
 
@@ -45,11 +49,46 @@ def film(
     azimuth_deg: float,
     rig: CameraSpec | None,
 ) -> Shot:
-    """The camera of a scene whose people are placed.
+    """The camera of a scene whose people are placed, with its lens and shutter.
 
     spheres: (S, P, N, 3) m, world, around P people in every clip frame; radii: (P, N) m.
     azimuth_deg: direction from the people to the camera. rig: the camera that was placed first.
     """
+    shot = _move(config, seed, scene, spheres, radii, azimuth_deg, rig)
+    return _through_a_lens(config, seed, scene, spheres, shot)
+
+
+def _through_a_lens(config: Config, seed: int, scene: int, spheres, shot: Shot) -> Shot:
+    """The shot with a drawn f-number, focused on one head, and a drawn shutter."""
+    optics = config.camera.optics
+    rng = generator(seed, Stream.OPTICS, scene)
+    focused, blurred = rng.random(2) < (optics.depth_of_field_share, optics.motion_blur_share)
+    f_number, shutter_s = np.exp(rng.uniform(*np.log([optics.f_number, optics.shutter_s]).T))
+    if blurred:
+        shot = replace(shot, shutter_s=round(float(shutter_s), 6))
+    if not focused:
+        return shot
+    head = list(SPHERE_JOINTS).index(JOINT["head"])
+    step = config.scene.frame_step
+    heads = spheres[::step, :, head]
+    views = shot.path or [shot.camera]
+    depths = [transform(c.T_cam_world(), h)[:, 2] for c, h in zip(views, heads, strict=False)]
+    # Of those in front of the lens, one is drawn; the camera keeps to that head.
+    ahead = np.flatnonzero(np.min(depths, axis=0) > _NEAREST_FOCUS_M)
+    if not len(ahead):
+        return replace(shot, notes=[*shot.notes, "nobody to focus on: everything is sharp"])
+    who = int(rng.choice(ahead))
+    views = [
+        camera.model_copy(
+            update={"f_number": round(float(f_number), 2), "focus_m": round(float(d[who]), 3)}
+        )
+        for camera, d in zip(views, depths, strict=False)
+    ]
+    return replace(shot, camera=views[0], path=views if shot.path else [])
+
+
+def _move(config: Config, seed: int, scene: int, spheres, radii, azimuth_deg: float, rig) -> Shot:
+    """The camera by its framing or rig, and its movement; see `film`."""
     movement = sample_movement(generator(seed, Stream.MOVEMENT, scene), config.camera)
     shift = follow_shift(movement, spheres[:, :, 0])
     camera, framing, framed, notes = rig, "rig", np.zeros(radii.shape, bool), []
@@ -80,7 +119,7 @@ def film(
     if share < 1:
         notes.append(f"the camera's movement ({movement.name}) was made {share:.0%} as large")
     path = path[:: config.scene.frame_step]
-    return Shot(path[0], path, movement.smaller(share).name, framing, notes)
+    return Shot(path[0], path, movement.smaller(share).name, framing, notes=notes)
 
 
 def _drawn(config: Config, seed: int, scene: int, shape: tuple[int, int]) -> tuple[str, int]:

@@ -18,7 +18,7 @@ from pipeline.conventions import (
 )
 from pipeline.scene import CameraSpec
 
-_NEAREST_M, _FARTHEST_M = 0.8, 60.0
+_NEAREST_M, _FARTHEST_M = 0.8, 200.0
 _BISECTIONS = 40
 
 
@@ -34,7 +34,7 @@ def sample_camera(
     spheres: (N, 3) metres, world. radii: (N,) metres. azimuth_deg: direction from the people to the
     camera about world Z.
     """
-    vfov_deg = rng.uniform(*section.vfov_deg)
+    vfov_deg = sample_vfov(rng, section)
     height_m = rng.uniform(*section.height_m)
     roll_deg = rng.uniform(*section.roll_deg)
     margin = rng.uniform(*section.framing_margin)
@@ -59,6 +59,45 @@ def sample_camera(
         middle = (near + far) / 2
         near, far = (near, middle) if fits(middle) else (middle, far)
     return camera(far)
+
+
+def sample_vfov(rng: np.random.Generator, section: CameraSection) -> float:
+    """A vertical field of view in degrees, of `vfov_deg` or of one of the lenses."""
+    if not section.lenses:
+        return float(rng.uniform(*section.vfov_deg))
+    weights = np.array([lens.weight for lens in section.lenses])
+    lens = section.lenses[int(rng.choice(len(weights), p=weights / weights.sum()))]
+    ends_deg = [fov_from_focal(focal_mm, section.sensor_width_mm) for focal_mm in lens.focal_mm]
+    focal_px = focal_from_fov(rng.uniform(*sorted(ends_deg)), section.width)
+    return fov_from_focal(focal_px, section.height)
+
+
+def turned_upright(section: CameraSection) -> CameraSection:
+    """The same camera turned by a right angle, for a portrait picture that is stored upright."""
+
+    def turned(fov_deg: float, before_px: int, after_px: int) -> float:
+        return fov_from_focal(focal_from_fov(fov_deg, before_px), after_px)
+
+    width, height = section.width, section.height
+    rigs = [
+        rig.model_copy(
+            update={
+                "hfov_deg": [turned(fov, width, height) for fov in rig.hfov_deg],
+                "hfov_range_deg": rig.hfov_range_deg
+                and tuple(turned(fov, width, height) for fov in rig.hfov_range_deg),
+            }
+        )
+        for rig in section.rigs
+    ]
+    return section.model_copy(
+        update={
+            "width": height,
+            "height": width,
+            "sensor_width_mm": section.sensor_width_mm * height / width,
+            "vfov_deg": tuple(turned(fov, height, width) for fov in section.vfov_deg),
+            "rigs": rigs,
+        }
+    )
 
 
 def sample_rig_camera(

@@ -6,6 +6,7 @@ Nothing here moves a vertex; `pipeline.blender` turns these choices into materia
 import numpy as np
 
 from pipeline.config import HairSection, LightSection, LookSection
+from pipeline.panoramas import usable_panoramas
 from pipeline.scene import AppearanceSpec, LightSpec, SubjectSpec
 
 # Centre of skin tone (0 light .. 1 dark) per ancestry weight (african, asian, caucasian).
@@ -19,7 +20,7 @@ _SEED_LIMIT = 2**31 - 1
 def sample_light(rng: np.random.Generator, section: LightSection) -> LightSpec:
     """One HDRI with rotation, strength and exposure."""
     return LightSpec(
-        hdri=str(rng.choice(section.hdris)),
+        hdri=str(rng.choice(usable_panoramas(section.hdris))),
         rotation_deg=round(float(rng.uniform(*section.rotation_deg)), 3),
         strength=round(float(rng.uniform(*section.strength)), 4),
         exposure_stops=round(float(rng.uniform(*section.exposure_stops)), 4),

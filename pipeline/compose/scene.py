@@ -7,9 +7,10 @@ import numpy as np
 
 from pipeline.compose.casting import cast_of_scene, seat_of
 from pipeline.compose.filming import film
-from pipeline.compose.framing import sample_rig_camera
+from pipeline.compose.framing import sample_rig_camera, turned_upright
 from pipeline.compose.layout import Candidate, Place, View, place_people
 from pipeline.compose.look import sample_appearance, sample_light
+from pipeline.compose.place import choose_place, occupied
 from pipeline.compose.posed import Posed, candidate
 from pipeline.config import Config
 from pipeline.errors import SceneRejected
@@ -33,6 +34,7 @@ def compose_scene(config: Config, seed: int, scene: int, member: Member, posed: 
     `scene.people` allows can be shown.
     """
     section = config.scene
+    config = _held(config, seed, scene)
     wanted = [(index, member(index)) for index in cast_of_scene(config, seed, scene)]
     cast = [subject for _, subject in wanted if subject]
     if len(cast) < section.people[0]:
@@ -60,6 +62,10 @@ def compose_scene(config: Config, seed: int, scene: int, member: Member, posed: 
         _person(config, seed, scene, k, cast[k], first_frames[k], candidates[k], place, camera)
         for k, place in enumerate(places)
     ]
+    cameras = shot.path or [camera]
+    place, place_notes = choose_place(
+        generator(seed, Stream.PLACE, scene), config.place, occupied(spheres, radii, cameras)
+    )
     return SceneSpec(
         scene=scene,
         seed=seed,
@@ -70,9 +76,19 @@ def compose_scene(config: Config, seed: int, scene: int, member: Member, posed: 
         camera_path=shot.path,
         movement=shot.movement,
         framing=shot.framing,
+        shutter_s=shot.shutter_s,
         light=sample_light(generator(seed, Stream.LIGHT, scene), config.light),
-        notes=[*notes, *shot.notes],
+        place=place,
+        notes=[*notes, *shot.notes, *place_notes],
     )
+
+
+def _held(config: Config, seed: int, scene: int) -> Config:
+    """The configuration with the camera as it is held for this scene, level or upright."""
+    share = config.camera.portrait_share
+    if not share or generator(seed, Stream.OPTICS, scene, 1).random() >= share:
+        return config
+    return config.model_copy(update={"camera": turned_upright(config.camera)})
 
 
 def _person(

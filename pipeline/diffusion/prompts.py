@@ -7,8 +7,11 @@ from pipeline.scene import PersonSpec, SceneSpec
 _PLACES = {
     "city": "in a city square",
     "courtyard": "in a courtyard",
+    "field": "in an open landscape",
     "forest": "in a forest",
     "interior": "in a room",
+    "plaza": "in a city square between buildings",
+    "room": "in a room",
     "night": "on a street at night",
     "studio": "in a photo studio",
     "sunrise": "outdoors at sunrise",
@@ -28,7 +31,9 @@ def scene_prompt(spec: SceneSpec) -> str:
         for garment in person.subject.outfit
     )
     wearing = f" wearing {', '.join(worn)}" if worn else ""
-    place = _PLACES.get(spec.light.hdri, spec.light.hdri.replace("_", " "))
+    where = spec.place.asset or spec.place.kind
+    where = spec.light.hdri if where == "panorama" else where
+    place = _PLACES.get(where, where.replace("_", " ").replace("/", " "))
     return f"a photograph of {people}{wearing}, {place}, natural skin, sharp focus, 35mm photo"
 
 

@@ -189,3 +189,14 @@ def _repeated(turn: np.ndarray, step: np.ndarray, count: int) -> tuple[np.ndarra
         steps.append(steps[-1] + turns[-1] @ step)
         turns.append(turns[-1] @ turn)
     return np.stack(turns), np.stack(steps)
+
+
+def neighbours(
+    frames: list[int], length: int, fps: float
+) -> tuple[list[int], list[int], np.ndarray]:
+    """Clip frames before and after each frame (itself at the clip's ends), and the time (F,) s
+    between the two: what velocities are measured over."""
+    before = [max(f - 1, 0) for f in frames]
+    after = [min(f + 1, length - 1) for f in frames]
+    seconds = np.maximum(np.subtract(after, before), 1) / fps
+    return before, after, seconds

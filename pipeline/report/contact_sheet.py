@@ -112,7 +112,8 @@ def _caption(facts: dict, record: dict) -> list[tuple[str, tuple]]:
     audit, camera, light = facts["audit"], facts["camera"], facts["light"]
     lines = [
         f"scene {facts['scene']}, frame {facts['frame']}: vertical field of view "
-        f"{camera['vfov_deg']:.1f} deg, eye at {camera['eye_m'][2]:.2f} m, light {light['hdri']}",
+        f"{camera['vfov_deg']:.1f} deg, eye at {camera['eye_m'][2]:.2f} m, "
+        f"{light['place']} {light['hdri']}",
         f"audit: silhouettes {audit['silhouette_iou']:.4f} IoU, vertices "
         f"{audit['vertex_error_px']:.1e} px, depth {audit['depth_median_mm']:.3f} mm median "
         f"{audit['depth_p99_mm']:.3f} mm p99, joints in mask {audit['joints_in_mask']:.1%}, "

@@ -90,9 +90,10 @@ def _card(sample: Sample, images: Path) -> str:
     )
     rerender = facts["rerender"]
     made = f"noise {rerender['steps_applied']}/{rerender['steps']}, {rerender['decision']}"
+    where = f"{facts['light']['place']} {facts['light']['hdri']}".strip()
     return (
         f'<article id="{sample.key}"><div class="views">{views}</div><p><b>{sample.key}</b> '
-        f"{escape(facts['light']['hdri'])}, {facts['camera']['vfov_deg']:.0f}° · {escape(made)}"
+        f"{escape(where)}, {facts['camera']['vfov_deg']:.0f}° · {escape(made)}"
         f"<br>{people}</p></article>"
     )
 
@@ -151,7 +152,8 @@ def _charts(rows: list[dict]) -> str:
             categories("actions", column("action")),
             categories("clothes", column("garments")),
             categories("camera movement", [r["camera_movement"] for r in images]),
-            categories("light", [r["hdri"] for r in images]),
+            categories("light", [r["hdri"] or "sun and sky" for r in images]),
+            categories("place", [r["place"] for r in images]),
             histogram("brightness of people", [r["exposure_people_luma"] for r in images]),
             categories("sex", column("sex")),
             categories("body model", column("gender")),

@@ -22,13 +22,15 @@ KNOWN_LIMITS = """\
 
 
 def asset_rows(
-    config: Config, hdris: list[str], motions: list[str], garments: list[str]
+    config: Config, hdris: list[str], places: list[str], motions: list[str], garments: list[str]
 ) -> list[dict]:
     """Licence facts of every asset in the images, and of the tools that made them.
 
-    motions, garments: where they came from (`motion_source`, `garment_source` in the index).
+    places: only those that are scene files are assets. motions, garments: where they came from
+    (`motion_source`, `garment_source` in the index).
     """
     wanted = [("hdri", name) for name in hdris]
+    wanted += [("place", name) for name in places if name in config.place.files]
     wanted += [("body", config.body.source)]
     if config.body.source == "smplx" and config.cast.children_share > 0:
         wanted += [("body", "smplx_kid")]
@@ -99,6 +101,8 @@ Seed {description["seed"]}, format {description["format"]}.
 | `cg.png` | the Blender render it was made from |
 | `depth.npy` | float32 (H, W), metres along the camera axis, inf = background |
 | `normal.npy` | float16 (H, W, 3), camera frame, unit length, 0 = background |
+| `geometry.npz` | amodal masks; the naked body's triangle at each pixel, and where in it |
+| `flow.npy` | (scenes of several frames) float32 (H, W, 2), px to the next frame; inf = unknown |
 | `mask.png` | 8-bit instance ids, person k is k + 1 |
 | `part.png` | 8-bit semantic ids: skin, face, hands, ..., garments, shoes |
 | `json` | camera, light, people, audit, what re-rendering did |
@@ -166,6 +170,7 @@ def _distribution(rows: list[dict]) -> str:
         ("sex", "sex"),
         ("action", "action"),
         ("garments", "clothes"),
+        ("place", "place"),
         ("hdri", "light"),
     ):
         shares = Counter(row[name] or "none" for row in rows).most_common(8)

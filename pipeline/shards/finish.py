@@ -114,7 +114,8 @@ def _describe(plan: Plan, scenes: int, records: list[dict], rows: list[dict]) ->
         "software": {package: _version(package) for package in _PACKAGES},
         "assets": asset_rows(
             plan.config,
-            sorted({row["hdri"] for row in rows}),
+            sorted({row["hdri"] for row in rows} - {""}),
+            sorted({row["place"] for row in rows}),
             sorted({row["motion_source"] for row in rows}),
             sorted({row["garment_source"] for row in rows}),
         ),

@@ -15,7 +15,10 @@ _PERSON = (
     *("distance_m", "yaw_deg", "occlusion", "truncation"),
     *("mask_area_px", "visible_joints", "drift_mean_px", "drift_p90_px", "boundary_ratio"),
 )
-_CAMERA = ("width", "height", "vfov_deg", "hfov_deg", "pitch_deg", "roll_deg")
+_CAMERA = (
+    *("width", "height", "vfov_deg", "hfov_deg", "pitch_deg", "roll_deg", "f_number", "focus_m"),
+)
+_LIGHT = ("place", "hdri", "sun_elevation_deg", "sun_azimuth_deg")
 _RERENDER = ("backend", "model", "steps", "steps_run", "steps_applied", "decision")
 
 
@@ -46,8 +49,9 @@ def _row(shard: str, facts: dict, person: dict) -> dict:
         **{name: facts["camera"][name] for name in _CAMERA},
         "camera_movement": facts["camera_movement"],
         "camera_framing": facts["camera_framing"],
+        "shutter_s": facts["shutter_s"],
         "eye_height_m": facts["camera"]["eye_m"][2],
-        "hdri": facts["light"]["hdri"],
+        **{name: facts["light"][name] for name in _LIGHT},
         **{f"audit_{name}": value for name, value in facts["audit"].items()},
         **{f"exposure_{name}": value for name, value in facts["exposure"].items()},
         **{name: rerender[name] for name in _RERENDER},

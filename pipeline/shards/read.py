@@ -27,7 +27,11 @@ class Sample:
 
     def labels(self) -> dict[str, np.ndarray]:
         """The sample's numeric labels."""
-        with np.load(io.BytesIO(self.members["npz"]), allow_pickle=False) as archive:
+        return self.arrays("npz")
+
+    def arrays(self, extension: str) -> dict[str, np.ndarray]:
+        """Arrays of a .npz member, e.g. 'geometry.npz'."""
+        with np.load(io.BytesIO(self.members[extension]), allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
 
     def image(self, extension: str) -> np.ndarray:

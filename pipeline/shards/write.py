@@ -120,7 +120,19 @@ def _members(plan, spec: SceneSpec, bodies, frame: int, shard: int, indices) -> 
     if plan.config.shards.geometry:
         members["depth.npy"] = _npy(passes.depth)
         members["normal.npy"] = _npy(passes.normal)
+        members["geometry.npz"] = npz_bytes(
+            {name: getattr(passes, name) for name in ("amodal", "body_face", "body_bary")}
+        )
+        if plan.config.scene.frames > 1:
+            members["flow.npy"] = _npy(_flow(passes))
     return members
+
+
+def _flow(passes: RenderPasses) -> np.ndarray:
+    """Flow (H, W, 2) f32; inf in a scene's last frame, which goes nowhere."""
+    if passes.flow.size:
+        return passes.flow
+    return np.full((*passes.depth.shape, 2), np.inf, np.float32)
 
 
 _SOURCES = ("render", "truth", "rerender")

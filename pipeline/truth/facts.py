@@ -34,16 +34,22 @@ def camera_facts(camera: CameraSpec) -> dict:
         "eye_m": [float(x) for x in camera.eye_m],
         "pitch_deg": float(np.degrees(np.arcsin(T_cam_world[2, 2]))),
         "roll_deg": float(camera.roll_deg),
+        "f_number": float(camera.f_number),
+        "focus_m": float(camera.focus_m) if camera.f_number else 0.0,
         "K": K.tolist(),
         "T_cam_world": T_cam_world.tolist(),
     }
 
 
 def light_facts(spec: SceneSpec) -> dict:
-    """The HDRI and the exposure."""
-    light = spec.light
+    """The place, what lights it, and the exposure. Without an HDRI its fields are empty or 0."""
+    light, place = spec.light, spec.place
+    sun = place.has_sky
     return {
-        "hdri": light.hdri,
+        "place": place.asset or place.kind,
+        "sun_elevation_deg": float(place.sun_elevation_deg) if sun else 0.0,
+        "sun_azimuth_deg": float(place.sun_azimuth_deg) if sun else 0.0,
+        "hdri": "" if sun else light.hdri,
         "rotation_deg": float(light.rotation_deg),
         "strength": float(light.strength),
         "exposure_stops": float(light.exposure_stops),

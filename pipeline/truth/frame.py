@@ -183,10 +183,12 @@ def _facts(
     return {
         "scene": spec.scene,
         "frame": frame,
+        "frames": spec.frames,
         "seed": spec.seed,
         "camera": camera_facts(spec.camera_at(frame)),
         "camera_movement": spec.movement,
         "camera_framing": spec.framing or "scene",
+        "shutter_s": float(spec.shutter_s),
         "light": light_facts(spec),
         "people": people,
         "audit": {name: round(value, 6) for name, value in audit.figures.items()},
