@@ -222,7 +222,8 @@ class RenderSection(Section):
 
 
 class AuditSection(Section):
-    """Limits an image must keep before its labels are believed."""
+    """Limits an image must keep before its labels are believed. max_near_share: of pixels that show
+    something nearer than 0.25 m, beyond which the camera is taken to be inside or behind it."""
 
     min_silhouette_iou: Unit = 0.99
     max_vertex_error_px: Annotated[float, Field(gt=0)] = 0.1
@@ -231,6 +232,7 @@ class AuditSection(Section):
     min_joints_in_mask: Unit = 0.98
     min_clothed_in_front: Unit = 0.98
     max_interpenetration_mm: Annotated[float, Field(ge=0)] = 15.0
+    max_near_share: Unit = 0.25
 
 
 class ExposureSection(Section):

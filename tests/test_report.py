@@ -37,7 +37,7 @@ def test_every_picture_of_the_page_exists_and_every_picture_is_used(made, page):
     folder = made.plan.out / "report"
     used = set(re.findall(r'(?:src|href)="(images/[^"]+)"', page))
     assert used == {f"images/{p.name}" for p in (folder / "images").iterdir()}
-    assert len(used) == 3 * 5
+    assert len(used) == 3 * 7
 
 
 def test_page_needs_no_network_and_no_script(page):

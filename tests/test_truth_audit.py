@@ -211,3 +211,29 @@ def test_winding_number_counts_the_inside_of_a_body(made):
     assert winding_number(chest + [0, 0, 1.5], vertices, made.model.faces) == pytest.approx(
         0, abs=0.05
     )
+
+
+def test_a_camera_inside_something_is_noticed(made, frame):
+    labels, models, passes = frame
+    blinded = replace(passes, depth=np.minimum(passes.depth, np.float32(0.1)))
+    audit = audit_again(made, dict(labels), models, blinded)
+    assert audit.figures["near_share"] == 1.0
+    assert any("near_share" in fault for fault in audit.faults)
+
+
+def test_amodal_masks_of_the_wrong_person_are_noticed(made, frame):
+    labels, models, passes = frame
+    assert audit_again(made, dict(labels), models, passes).figures["amodal_covers"] > 0.995
+    swapped = replace(passes, amodal=passes.amodal[::-1].copy())
+    audit = audit_again(made, dict(labels), models, swapped)
+    assert any("amodal_covers" in fault for fault in audit.faults)
+
+
+def test_a_correspondence_with_other_corners_is_noticed(made, frame):
+    labels, models, passes = frame
+    figures = audit_again(made, dict(labels), models, passes).figures
+    # float16 weights of triangles some pixels wide.
+    assert figures["surface_error_px"] < 0.02
+    turned = replace(passes, body_bary=passes.body_bary[..., ::-1].copy())
+    audit = audit_again(made, dict(labels), models, turned)
+    assert any("surface_error_px" in fault for fault in audit.faults)

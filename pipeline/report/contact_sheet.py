@@ -5,16 +5,20 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from pipeline.body.modelfile import ModelFile
 from pipeline.contracts import RenderPasses
 from pipeline.errors import GenbError
 from pipeline.jobs import load_scene, rejection
 from pipeline.report.overlays import (
+    amodal_picture,
     depth_picture,
     draw_bodies,
     draw_skeletons,
+    flow_picture,
     instance_picture,
     normal_picture,
     part_picture,
+    surface_picture,
 )
 from pipeline.scene import frame_name
 from pipeline.stages import Plan
@@ -54,12 +58,27 @@ def contact_sheet(plan: Plan, scene: int, frame: int) -> np.ndarray:
         "normals, camera frame": normal_picture(passes.normal),
         "instances": instance_picture(passes.instance),
         "parts": part_picture(passes.part),
+        "amodal masks": amodal_picture(passes.amodal),
+        "body surface, also under clothes": _surface(passes, models[0]),
         "joints, coloured by visibility": draw_skeletons(
             final, labels["joints_2d"], labels["joints_code"]
         ),
         "bodies from the labels (OpenGL)": draw_bodies(final, alone, labels["K"]),
     }
+    if passes.flow.size:
+        tiles["flow to the next frame"] = flow_picture(passes.flow)
     return _lay_out(tiles, _caption(facts, record))
+
+
+def _surface(passes: RenderPasses, model: ModelFile) -> np.ndarray:
+    """The correspondence by texture coordinates, or by T-pose height where a model has none."""
+    if model.vt is not None:
+        corner_uv = model.vt[model.ft]
+    else:
+        flat = model.v_template[:, :2]
+        flat = (flat - flat.min(axis=0)) / np.ptp(flat, axis=0)
+        corner_uv = flat[model.faces]
+    return surface_picture(passes.body_face, passes.body_bary, corner_uv)
 
 
 def write_contact_sheet(plan: Plan, scene: int, frame: int, path: Path) -> None:

@@ -14,12 +14,19 @@ from PIL import Image
 
 from pipeline.errors import GenbError
 from pipeline.report.charts import categories, histogram, scatter
-from pipeline.report.overlays import draw_outlines, draw_points, draw_skeletons
+from pipeline.report.overlays import (
+    amodal_picture,
+    draw_outlines,
+    draw_points,
+    draw_skeletons,
+    flow_picture,
+)
 from pipeline.shards.index import read_index
 from pipeline.shards.read import Sample, read_samples
 from pipeline.storage import atomic_dir, read_json
 
 GALLERY_SIZE = 60
+_SHOWN = ("rgb.jpg", "cg.png", "mask.png", "json", "npz", "geometry.npz", "flow.npy")
 _PICTURE_PX = 512
 
 _AUDIT = {
@@ -33,6 +40,9 @@ _AUDIT = {
     "depth_max_mm": ("depth, largest (no limit)", "mm", "max"),
     "joints_in_mask": ("joints inside the body", "share", "min"),
     "clothed_in_front": ("clothes in front of the body", "share", "min"),
+    "amodal_covers": ("bodies inside their amodal masks", "share", "min"),
+    "surface_error_px": ("surface correspondence against pixel centres", "px", "max"),
+    "near_share": ("of the picture nearer than 0.25 m", "share", "max"),
     "interpenetration_mm": ("people inside each other", "mm", "max"),
 }
 
@@ -57,7 +67,7 @@ def _gallery(out: Path, images: Path, samples: int) -> list[str]:
     wanted = set(np.linspace(0, samples - 1, min(samples, GALLERY_SIZE)).astype(int).tolist())
     cards, number = [], 0
     for tar in sorted((out / "shards").glob("genb-*.tar")):
-        for sample in read_samples(tar, only=("rgb.jpg", "cg.png", "mask.png", "json", "npz")):
+        for sample in read_samples(tar, only=_SHOWN):
             if number in wanted:
                 cards.append(_card(sample, images))
             number += 1
@@ -76,6 +86,10 @@ def _card(sample: Sample, images: Path) -> str:
     dense = [name for name in labels if name.startswith("dense_") and name.endswith("_2d")]
     if dense:
         pictures["surface"] = draw_points(final, labels[min(dense, key=len)])
+    if "geometry.npz" in sample.members:
+        pictures["amodal"] = amodal_picture(sample.arrays("geometry.npz")["amodal"])
+    if "flow.npy" in sample.members:
+        pictures["flow"] = flow_picture(sample.array("flow.npy"))
     views = "".join(
         f'<a href="images/{_save(images, sample.key, name, picture)}"><img loading="lazy" '
         f'src="images/{sample.key}.{name}.jpg" alt="{name} of {sample.key}"><span>{name}</span></a>'
@@ -263,8 +277,8 @@ var(--line)}.facts,figcaption,article p{color:var(--quiet)}a{color:inherit}nav a
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(430px,1fr));gap:1.2rem}
 article{border:1px solid var(--line);border-radius:6px;padding:.6rem}article p{margin:.4rem 0 0;
 font-size:13px}article b{color:var(--ink)}
-.views{display:grid;grid-template-columns:2fr 1fr 1fr;gap:4px}
-.views a{position:relative;display:block}.views a:first-child{grid-row:span 2}.views img{width:100%;
+.views{display:grid;grid-template-columns:3fr 1fr 1fr;gap:4px}
+.views a{position:relative;display:block}.views a:first-child{grid-row:span 3}.views img{width:100%;
 display:block;border-radius:3px}.views span{position:absolute;left:4px;bottom:3px;font-size:11px;
 color:#fff;background:#0008;padding:0 4px;border-radius:3px}
 .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(300px,1fr));gap:1rem}

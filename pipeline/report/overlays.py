@@ -161,3 +161,39 @@ def _shading(depth: np.ndarray, K: np.ndarray) -> np.ndarray:
 def _dot(uv: np.ndarray) -> tuple[int, int]:
     """Continuous pixel coordinates in OpenCV's 1/16 px, whose integers are pixel centres."""
     return tuple(int(round(float(c))) for c in (np.clip(uv, -1e5, 1e5) - 0.5) * 16)
+
+
+def amodal_picture(amodal: np.ndarray) -> np.ndarray:
+    """Masks (P, H, W) in the people's colours, mixed where they lie over each other."""
+    picture = np.zeros((*amodal.shape[1:], 3))
+    for person, mask in enumerate(amodal):
+        picture[mask] += person_colour(person)
+    count = np.maximum(amodal.sum(axis=0), 1)[..., None]
+    return (picture / count).astype(np.uint8)
+
+
+def surface_picture(face: np.ndarray, bary: np.ndarray, corner_uv: np.ndarray) -> np.ndarray:
+    """The body's texture coordinates as red and green. face (H, W); bary (H, W, 2); corner_uv
+    (F, 3, 2)."""
+    picture = np.zeros((*face.shape, 3), np.uint8)
+    on = face >= 0
+    first_two = bary[on].astype(float)
+    weights = np.column_stack([first_two, 1 - first_two.sum(axis=1)])
+    uv = np.einsum("nk,nkd->nd", weights, corner_uv[face[on]])
+    picture[on] = np.column_stack([255 * uv, np.full(len(uv), 110)]).clip(0, 255)
+    return picture
+
+
+def flow_picture(flow: np.ndarray) -> np.ndarray:
+    """Direction as hue, length as strength, as flow is usually shown; grey is unknown."""
+    known = np.isfinite(flow).all(axis=-1)
+    moved = np.where(known[..., None], flow, 0)
+    length = np.linalg.norm(moved, axis=-1)
+    longest = max(float(np.percentile(length, 99)), 1e-6)
+    # OpenCV's eight-bit hue runs to 180.
+    hue = (np.arctan2(moved[..., 1], moved[..., 0]) / (2 * np.pi) % 1 * 179).astype(np.uint8)
+    strength = (np.clip(length / longest, 0, 1) * 255).astype(np.uint8)
+    hsv = np.stack([hue, strength, np.full_like(hue, 255)], axis=-1)
+    picture = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
+    picture[~known] = 90
+    return picture

@@ -25,6 +25,8 @@ _JOINT_MARGIN_PX = 2
 _SMOOTH_M = 0.03
 _CLOTH_TOLERANCE_M = 0.015
 _NEAREST_M = 0.1
+_LENS_FREE_M = 0.25
+"""A surface nearer than this over much of the picture has the camera in it, or pressed to it."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,9 @@ def audit_frame(
         "joints_in_mask": _joints_in_mask(labels, passes.body_instance),
         "clothed_in_front": _clothed_in_front(passes),
         "interpenetration_mm": interpenetration_mm(vertices_cam, faces),
+        "amodal_covers": _amodal_covers(alone_depth, passes),
+        "surface_error_px": _surface_error_px(labels["K"], vertices_cam, faces, passes),
+        "near_share": float((passes.depth < _LENS_FREE_M).mean()),
     }
     return Audit(figures, _faults(figures, limits))
 
@@ -97,14 +102,17 @@ def _faults(figures: dict[str, float], limits: AuditSection) -> list[str]:
         "person_iou_min": limits.min_silhouette_iou,
         "joints_in_mask": limits.min_joints_in_mask,
         "clothed_in_front": limits.min_clothed_in_front,
+        "amodal_covers": limits.min_clothed_in_front,
     }
     at_most = {
         "vertex_error_px": limits.max_vertex_error_px,
         "position_error_px": limits.max_vertex_error_px,
+        "surface_error_px": limits.max_vertex_error_px,
         "parameter_error_mm": limits.max_parameter_error_mm,
         "depth_median_mm": limits.max_depth_error_mm,
         "depth_p99_mm": limits.max_depth_error_mm,
         "interpenetration_mm": limits.max_interpenetration_mm,
+        "near_share": limits.max_near_share,
     }
     return beyond_limits(figures, at_least, at_most)
 
@@ -160,3 +168,31 @@ def _clothed_in_front(passes: RenderPasses) -> float:
     if not body.any():
         return 1.0
     return float((passes.depth[body] <= passes.body_depth[body] + _CLOTH_TOLERANCE_M).mean())
+
+
+def _amodal_covers(alone_depth: np.ndarray, passes: RenderPasses) -> float:
+    """Share of each naked body's own pixels, drawn from the labels, that lie in its amodal mask; of
+    the person with the least, among those of some size."""
+    shares = [
+        float(mask[np.isfinite(depth)].mean())
+        for depth, mask in zip(alone_depth, passes.amodal, strict=True)
+        if np.isfinite(depth).sum() >= SMALL_PERSON_PX
+    ]
+    return min(shares, default=1.0)
+
+
+def _surface_error_px(
+    K: np.ndarray, vertices_cam: np.ndarray, faces: list[np.ndarray], passes: RenderPasses
+) -> float:
+    """99th percentile of the distance in px between a pixel's centre and the projection of the
+    surface point that `body_face` and `body_bary` name there, on the labels' own bodies."""
+    rows, columns = np.nonzero(passes.body_face >= 0)
+    if not len(rows):
+        return 0.0
+    face, who = passes.body_face[rows, columns], passes.body_instance[rows, columns].astype(int) - 1
+    first_two = passes.body_bary[rows, columns].astype(float)
+    weights = np.column_stack([first_two, 1 - first_two.sum(axis=1)])
+    corners = np.stack(faces)[who, face]
+    points = np.einsum("nk,nkd->nd", weights, vertices_cam[who[:, None], corners])
+    off = project(K, points) - np.column_stack([columns + 0.5, rows + 0.5])
+    return float(np.percentile(np.linalg.norm(off, axis=1), 99))
