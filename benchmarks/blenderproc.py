@@ -3,8 +3,8 @@
 `python benchmarks/blenderproc.py DATASET [--scenes 4] [--repeats 2]` builds scenes of a finished
 dataset, and renders the first frame of each in turn with
 
-(a) the render stage: RGB; depth, normals, instances and parts from a second, unblended render;
-    instances and depth of the bodies below their clothes from a third; PNG + npz;
+(a) the render stage: RGB, and from unblended renders of their own depth, normals, instances,
+    parts, bodies below their clothes and whatever else `RenderPasses` holds; PNG + npz;
 (b) BlenderProc, one render: RGB, depth, normals, instances (`enable_segmentation_output`); hdf5;
 (c) BlenderProc, two renders: the same with `render_segmap` for the instances; hdf5.
 
@@ -29,7 +29,7 @@ from bproc_process import BlenderProc, install
 from PIL import Image
 from render import ratios, read_stage
 
-from pipeline.blender import passes, scene_render, session
+from pipeline.blender import scene_render, session
 from pipeline.config import Config
 from pipeline.contracts import RenderPasses
 from pipeline.seeding import Stream, integer_seed
@@ -57,7 +57,7 @@ def main() -> None:
     plan = Plan(config, description["seed"], args.dataset)
     numbers = [n for n in range(args.scenes) if plan.scene_dir("render", n).exists()]
     python, packages = install(args.env.absolute())
-    watch(passes, "render_truth")
+    watch(scene_render, "_render_passes")
     watch(scene_render, "build_scene")
     watch(scene_render, "show_frame")
     seconds: dict[str, list[np.ndarray]] = defaultdict(list)
@@ -95,15 +95,15 @@ def one_scene(stage, config: Config, other: BlenderProc, folder: Path, number: i
     first = not blend.exists()
     if first:
         save_blend(stage, config, blend)
-    ours = folder / f"{number}_ours"
-    ours.mkdir(exist_ok=True)
+    # A new folder each time: frames that are there already are not rendered again.
+    ours = Path(tempfile.mkdtemp(dir=folder))
     SPENT.clear()
     started = now()
     scene_render.render_scene(stage, config, ours)
     build = SPENT["build_scene"] + SPENT["show_frame"]
     seconds["a"].append((now() - started - build) / stage.spec.frames)
     seconds["a build"].append(build)
-    seconds["a truth"].append(SPENT["render_truth"] / stage.spec.frames)
+    seconds["a truth"].append(SPENT["_render_passes"] / stage.spec.frames)
     for route in "bc":
         out = folder / f"{number}_{route}"
         answer = other.render(blend, out, second_render=route == "c")
@@ -152,7 +152,7 @@ def report(config: Config, scenes: int, seconds: dict[str, list[np.ndarray]]) ->
     for route, title in ROUTES.items():
         print(f"({route}) {title}: {text[route]}; before that {text[f'{route} build']}")
         if route == "a":
-            print(f"    of it, the two renders of ground truth: {text['a truth']}")
+            print(f"    of it, the renders of ground truth: {text['a truth']}")
             continue
         for which, name in enumerate(("wall", "CPU")):
             share = mean[route][which] / mean["a"][which]

@@ -20,13 +20,13 @@ import numpy as np
 import psutil
 from render import read_stage
 
-from pipeline.blender import passes, scene_render
+from pipeline.blender import scene_render
 from pipeline.config import Config
 from pipeline.stages import Plan
 from pipeline.storage import read_json
 
 SPENT: dict[str, float] = defaultdict(float)
-COLUMNS = ("build_scene", "_render_picture", "render_truth")
+COLUMNS = ("build_scene", "_render_picture", "_render_passes")
 ROW_M = 1.1
 _SIDE = np.array([0, 1, -1, 2, -2])
 
@@ -48,7 +48,7 @@ def main() -> None:
     stages = [one_frame(stage) for stage in stages]
     watch(scene_render, "build_scene")
     watch(scene_render, "_render_picture")
-    watch(passes, "render_truth")
+    watch(scene_render, "_render_passes")
     memory(stages, config, args.scenes)
     fullest = max(stages, key=lambda stage: len(stage.spec.people))
     table("people", [(n, crowd(fullest, n)) for n in doubling(args.crowd)], config)
@@ -129,11 +129,11 @@ def resized(stage: scene_render.Stage, width: int) -> scene_render.Stage:
     return replace(stage, spec=stage.spec.model_copy(update={"camera": camera}))
 
 
-def crowd(stage: scene_render.Stage, people: int) -> scene_render.Stage:
+def crowd(stage: scene_render.Stage, size: int) -> scene_render.Stage:
     """The first people of the stage, and copies of them in rows when it has not enough."""
     own = len(stage.spec.people)
-    which = np.arange(people) % own
-    copy = np.arange(people) // own
+    which = np.arange(size) % own
+    copy = np.arange(size) // own
     ahead = stage.spec.camera.T_cam_world()[2, :3] * (1, 1, 0)
     ahead *= ROW_M / np.linalg.norm(ahead)
     right = np.cross(ahead, (0, 0, 1))
@@ -145,13 +145,13 @@ def crowd(stage: scene_render.Stage, people: int) -> scene_render.Stage:
         [replace(w, vertices=(w.vertices + shift).astype(np.float32)) for w in stage.wardrobe[k]]
         for k, shift in zip(which, shift_m, strict=True)
     ]
-    return scene_render.Stage(
-        spec=stage.spec.model_copy(update={"people": [stage.spec.people[k] for k in which]}),
+    people = [stage.spec.people[k] for k in which]
+    return replace(
+        stage,
+        spec=stage.spec.model_copy(update={"people": people}),
         bodies=type(bodies)(**moved),
         wardrobe=wardrobe,
         models=[stage.models[k] for k in which],
-        hdri=stage.hdri,
-        plain_floor=stage.plain_floor,
     )
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.config_sections import Section, Unit
+from pipeline.config_sections import Range, Section, Unit
 
 HairStyle = Literal[
     *("bald", "buzz", "short", "bob", "medium", "long", "ponytail", "bun", "curly", "afro")
@@ -80,6 +80,24 @@ class FabricFolder(Section):
         return {"folder": value} if isinstance(value, str) else value
 
 
+class SkinFolder(Section):
+    """A folder of skin textures for the body model's own texture map; its name alone is enough.
+
+    folder: an id of $GENB_ASSETS/texture.toml, or a path, with one subfolder per skin (texture_01,
+    ...) of diffuse and, if there are any, normal and roughness pictures. sex, skin_tone: whom they
+    suit.
+    """
+
+    folder: str
+    sex: Literal["any", "female", "male"] = "any"
+    skin_tone: Range = (0.0, 1.0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, value):
+        return {"folder": value} if isinstance(value, str) else value
+
+
 class LookSection(Section):
     """What clothes, shoes and hair look like (docs/looks.md).
 
@@ -87,7 +105,8 @@ class LookSection(Section):
     $GENB_ASSETS/shoes.toml); a kind that does not suit somebody's age, sex or clothes is left out
     for them. fabric_folders: your own fabrics; `fabric_share` of the garments that one of them
     suits wear it, the others have procedural fabrics. hair_meshes: ids of $GENB_ASSETS/hair.toml;
-    `hair_mesh_share` of all people wear one.
+    `hair_mesh_share` of all people wear one. skin_folders: your own skins; `skin_share` of the
+    people whom one suits have it, the others have procedural skin.
     """
 
     shoes: dict[str, _Share] = {
@@ -104,6 +123,8 @@ class LookSection(Section):
     fabric_share: Unit = 0.5
     hair_meshes: list[str] = []
     hair_mesh_share: Unit = 0.5
+    skin_folders: list[SkinFolder] = []
+    skin_share: Unit = 1.0
 
     @model_validator(mode="after")
     def _some_shoes(self):

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from pipeline import assets
 from pipeline.blender import texture_folders
-from pipeline.config import Config, FabricFolder
+from pipeline.config import Config
+from pipeline.config_looks import FabricFolder, SkinFolder
 from pipeline.errors import GenbError
 from pipeline.garments.shoe_kinds import BAREFOOT, SHOES
 
 
-def fabric_folder(entry: FabricFolder) -> Path:
-    """The folder that an entry of `look.fabric_folders` names."""
+def look_folder(entry: FabricFolder | SkinFolder) -> Path:
+    """The folder that an entry of `look.fabric_folders` or `look.skin_folders` names."""
     located = assets.manifest("texture").get(entry.folder)
     return located.path if located else assets.user_path(entry.folder)
 
@@ -28,8 +29,8 @@ def check_look(config: Config) -> None:
     """Raise GenbError for anything in [look] that would stop the run later."""
     from pipeline.garments.caches import checked, read_raw
 
-    for entry in config.look.fabric_folders:
-        texture_folders.check_folder(fabric_folder(entry))
+    for entry in (*config.look.fabric_folders, *config.look.skin_folders):
+        texture_folders.check_folder(look_folder(entry))
     _check_kinds(config)
     meshes = [("hair", name) for name in config.look.hair_meshes]
     for kind, name in meshes + [("shoes", name) for name in own_shoes(config)]:
@@ -66,8 +67,8 @@ def fingerprint(config: Config, shoes: bool) -> dict[str, str]:
     if shoes:
         return {name: assets.content_hash(_mesh("shoes", name)) for name in own_shoes(config)}
     found = {
-        f"texture {entry.folder}": texture_folders.fingerprint(fabric_folder(entry))
-        for entry in config.look.fabric_folders
+        f"texture {entry.folder}": texture_folders.fingerprint(look_folder(entry))
+        for entry in (*config.look.fabric_folders, *config.look.skin_folders)
     }
     for name in config.look.hair_meshes:
         path = _mesh("hair", name)
@@ -79,6 +80,7 @@ def fingerprint(config: Config, shoes: bool) -> dict[str, str]:
 
 def card_assets(config: Config) -> list[tuple[str, str]]:
     """(kind, id) of every user's asset that may be in the pictures, for the dataset card."""
-    rows = [("texture", entry.folder) for entry in config.look.fabric_folders]
+    folders = (*config.look.fabric_folders, *config.look.skin_folders)
+    rows = [("texture", entry.folder) for entry in folders]
     rows += [("hair", name) for name in config.look.hair_meshes]
     return rows + [("shoes", name) for name in own_shoes(config)]

@@ -39,7 +39,10 @@ _COMPOSED_BY = (
     *("scene", "camera", "light", "place", "body"),
     *("look.hair", "look.hair_meshes", "look.hair_mesh_share"),
 )
-_RENDERED_BY = ("render", "look.fabric_folders", "look.fabric_share")
+_RENDERED_BY = (
+    *("render", "look.fabric_folders", "look.fabric_share"),
+    *("look.skin_folders", "look.skin_share"),
+)
 
 STAGES = {
     stage.name: stage

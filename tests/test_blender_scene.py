@@ -157,3 +157,34 @@ def test_hem_closes_the_border_with_one_orientation():
     folded = hem.extend(rest)[len(rest) :]
     assert np.allclose(folded[:, 2], -hems.THICKNESS_M, atol=1e-6)
     assert np.allclose(hem.extend(rest)[: len(rest)], rest, atol=1e-7)
+
+
+@pytest.mark.parametrize("size", [(96, 160), (160, 96)], ids=["portrait", "landscape"])
+def test_two_routes_agree_upright_and_level(model, small_ground, size, tmp_path):
+    """Blender against OpenGL from the labels' own camera: ids but for the rim, depth to a mm."""
+    from pipeline.conventions import project, transform
+    from pipeline.truth.audit import naked_scene
+    from pipeline.truth.frame import alone_depths
+
+    view = {
+        **{"width": size[0], "height": size[1], "vfov_deg": 40.0, "roll_deg": 4.0},
+        **{"eye_m": [0.1, -3.6, 1.3], "target_m": [0.2, 0, 0.95]},
+    }
+    stage = make_stage(model, camera=view)
+    render_scene(stage, config(), tmp_path)
+    found = RenderPasses.load(tmp_path / "frame_0000.npz")
+    with Image.open(tmp_path / "frame_0000.png") as image:
+        assert image.size == size
+    camera = stage.spec.camera
+    local = transform(camera.T_cam_world(), stage.bodies.vertices[0].astype(float))
+    assert np.abs(found.vertex_uv - project(camera.K(), local)).max() < 2e-3
+    alone = alone_depths(camera.K(), local, [model.faces] * 2, found.depth.shape)
+    instance, depth = naked_scene(alone)
+    assert (instance == found.body_instance).mean() > 0.998
+    both = (instance > 0) & (instance == found.body_instance)
+    assert np.percentile(np.abs(depth[both] - found.body_depth[both]), 99) < 1e-3
+    # Upright in the picture: heads above feet for everybody.
+    for person in (0, 1):
+        rows = np.nonzero(found.body_instance == person + 1)[0]
+        head = local[person][stage.bodies.vertices[0, person, :, 2] > 1.5]
+        assert project(camera.K(), head)[:, 1].mean() < np.median(rows)

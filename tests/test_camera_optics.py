@@ -184,3 +184,13 @@ def test_impossible_optics_are_refused():
         CameraSection(optics={"shutter_s": (0.0, 0.1)})
     with pytest.raises(ValueError, match="focal_mm lies"):
         CameraSection(lenses=[{"focal_mm": (1, 20)}])
+
+
+def test_an_impossible_framing_rejects_the_scene_with_its_figures():
+    from pipeline.compose.framing import sample_camera
+    from pipeline.errors import SceneRejected
+
+    section = CameraSection(vfov_deg=(30, 30), framing_margin=(1.0, 1.0))
+    spheres, radii = np.array([[0, 0, 0.1], [0, 0, 1.7]]), np.array([0.1, 0.1])
+    with pytest.raises(SceneRejected, match=r"field of view of 30.0 degrees, a margin of 1.00"):
+        sample_camera(np.random.default_rng(0), section, spheres, radii, 0.0)

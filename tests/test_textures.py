@@ -298,3 +298,60 @@ def test_hems_go_on_with_the_texture_of_the_edge():
     at[16:] = np.concatenate([at[hem.border], at[hem.border]])
     np.testing.assert_allclose(extended, at[hem.faces], atol=1e-7)
     assert (hem.repeat_faces(np.arange(len(faces)))[len(faces) :] < len(faces)).all()
+
+
+def test_users_skins_go_to_whom_they_suit(tmp_path):
+    from types import SimpleNamespace
+
+    from pipeline.blender.wardrobe import choose_skin
+
+    def person(sex, tone, seed=1):
+        appearance = SimpleNamespace(skin_tone=tone, seed=seed)
+        return SimpleNamespace(subject=SimpleNamespace(sex=sex), appearance=appearance)
+
+    for name in ("pale", "dark"):
+        for look in ("texture_01", "texture_02"):
+            picture(tmp_path / name / look / "diffuse.png")
+    folders = [
+        {"folder": str(tmp_path / "pale"), "sex": "female", "skin_tone": (0.0, 0.5)},
+        {"folder": str(tmp_path / "dark"), "skin_tone": (0.5, 1.0)},
+    ]
+    section = LookSection(skin_folders=folders)
+    assert choose_skin(person("male", 0.2), section) is None
+    chosen = {
+        choose_skin(person("female", 0.2, seed), section).of("")["diffuse"] for seed in range(30)
+    }
+    assert {path.parent.name for path in chosen} == {"texture_01", "texture_02"}
+    assert {path.parent.parent.name for path in chosen} == {"pale"}
+    assert choose_skin(person("male", 0.9), section).of("")["diffuse"].parents[1].name == "dark"
+    half = LookSection(skin_folders=folders, skin_share=0.5)
+    worn = [choose_skin(person("male", 0.9, seed), half) is not None for seed in range(200)]
+    # Binomial: 100 +- 7; five deviations.
+    assert abs(sum(worn) - 100) < 36
+    assert choose_skin(person("male", 0.9), LookSection()) is None
+
+
+def test_a_skin_texture_is_seen_on_the_body(body_dir, tmp_path):
+    """A green skin makes green people, through the body's own texture map."""
+    from blender_stage import config as stage_config
+    from blender_stage import make_stage
+
+    from pipeline.blender.scene_render import render_scene
+    from pipeline.body.modelfile import model_path, read_model_file
+    from pipeline.config import Config
+    from pipeline.contracts import RenderPasses
+    from pipeline.conventions import PARTS
+
+    folder = tmp_path / "skins" / "texture_01"
+    folder.mkdir(parents=True)
+    Image.new("RGB", (16, 16), (40, 160, 60)).save(folder / "diffuse.png")
+    model = read_model_file(model_path(body_dir, "neutral"))
+    config = stage_config(samples=8).model_dump()
+    config["look"]["skin_folders"] = [{"folder": str(folder.parent)}]
+    (tmp_path / "out").mkdir()
+    stage = make_stage(model, styles=("bald", "bald"), size=64)
+    render_scene(stage, Config.model_validate(config), tmp_path / "out")
+    skin = RenderPasses.load(tmp_path / "out" / "frame_0000.npz").part == PARTS["skin"]
+    shown = np.asarray(Image.open(tmp_path / "out" / "frame_0000.png")).astype(float)[skin]
+    red, green, blue = shown.mean(axis=0)
+    assert green > 1.3 * red and green > 1.2 * blue

@@ -19,7 +19,8 @@ from pipeline.blender.people import (
     set_vector,
 )
 from pipeline.blender.scalp import Scalp, head_frame
-from pipeline.blender.skin import skin_material
+from pipeline.blender.skin import pictured_skin_material, skin_material
+from pipeline.blender.texture_folders import Pictures
 from pipeline.blender.wardrobe import Worn, world_normals
 from pipeline.body.modelfile import JOINT_INDEX, ModelFile
 from pipeline.contracts import SceneBodies
@@ -45,7 +46,8 @@ _OVER_HAIR = {PARTS["upper"], PARTS["full"], PARTS["outer"]}
 class Figure:
     """The Blender objects of person `index`, moved from frame to frame by `show`.
 
-    painted: the body has the texture map that the free body's CC0 masks are made for.
+    painted: the body has the texture map that the free body's CC0 masks are made for. skin: the
+    user's textures for it.
     """
 
     def __init__(
@@ -57,8 +59,9 @@ class Figure:
         model: ModelFile,
         with_hair: bool,
         painted: bool,
+        skin: Pictures | None = None,
     ) -> None:
-        self._index, self._model, self._worn = index, model, worn
+        self._index, self._model, self._worn, self._skin = index, model, worn, skin
         self._vertices = bodies.vertices[:, index]
         self._velocity = bodies.velocity[:, index] if len(bodies.velocity) else None
         self._tpose = bodies.tpose[index].astype(float)
@@ -152,6 +155,8 @@ class Figure:
         colour = np.array(hair.COLOURS[look.hair_colour])
         tint = 0.0 if self._man or child else float(rng.random() ** 2)
         skin = skin_material(look.skin_tone, colour, stubble, tint, painted, rng)
+        if self._skin is not None:
+            skin = pictured_skin_material(self._skin, colour)
         materials = [skin, eye_material(look.iris), teeth_material(), tongue_material()]
         set_materials(body, materials, _FACE_SLOTS[model.face_part])
         label(body, self._instance, self._parts())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import bpy
 
-from pipeline.blender.drawing import cloth_point
+from pipeline.blender.drawing import CLOTH_UV, cloth_point
 from pipeline.blender.nodes import Graph, new_material
 from pipeline.blender.texture_folders import Pictures
 
@@ -18,10 +18,11 @@ _ROUGHNESS, _SPECULAR, _RELIEF = 0.85, 0.25, 1.0
 def picture_material(pictures: Pictures, group: str, uv_map: str) -> bpy.types.Material:
     """Material of one group of a garment's faces.
 
-    uv_map: `OWN_UV`, or `CLOTH_UV`, which is in metres and is divided by the picture's size.
+    uv_map: `CLOTH_UV`, which is in metres and is divided by the picture's size, or the name of
+    another map (`OWN_UV`, a body's), which the pictures are made for.
     """
     material, graph, principled = new_material(f"pictures_{pictures.name}_{group}")
-    if uv_map == OWN_UV:
+    if uv_map != CLOTH_UV:
         uv = graph.add("UVMap", uv_map=uv_map).outputs[0]
     else:
         uv = cloth_point(graph)

@@ -15,7 +15,7 @@ from pipeline.blender.camera import add_camera, blender_projection, exposed
 from pipeline.blender.figure import Figure
 from pipeline.blender.flow import forward_flow
 from pipeline.blender.place import Surroundings, add_place, expose
-from pipeline.blender.wardrobe import Worn
+from pipeline.blender.wardrobe import Worn, choose_skin
 from pipeline.body.modelfile import JOINT_INDEX, ModelFile
 from pipeline.config import Config
 from pipeline.contracts import RenderPasses, SceneBodies
@@ -52,7 +52,10 @@ def build_scene(stage: Stage, config: Config) -> tuple[bpy.types.Scene, list[Fig
     painted = config.body.source == "free"
     hair = config.render.hair
     figures = [
-        Figure(k, person, stage.bodies, stage.wardrobe[k], stage.models[k], hair, painted)
+        Figure(
+            *(k, person, stage.bodies, stage.wardrobe[k], stage.models[k], hair, painted),
+            skin=choose_skin(person, config.look),
+        )
         for k, person in enumerate(spec.people)
     ]
     if spec.place.kind != "panorama":

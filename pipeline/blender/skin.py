@@ -1,4 +1,5 @@
-"""Skin: tone, mottling, flush, lips, nails, brows and stubble; no image but the CC0 masks.
+"""Skin: tone, mottling, flush, lips, nails, brows and stubble; no image but the CC0 masks, or the
+user's own textures.
 
 The masks are part of the free body's data and fit its texture map only; for other bodies lips are
 found from the landmarks, and nails keep the colour of the skin.
@@ -11,6 +12,8 @@ import bpy
 import numpy as np
 
 from pipeline.blender.nodes import Graph, new_material
+from pipeline.blender.picture_materials import picture_material
+from pipeline.blender.texture_folders import Pictures
 
 _TONES = np.array(
     [
@@ -71,13 +74,34 @@ def skin_material(
     dry = graph.remap(shine, (0.3, 0.7), (0.38, 0.54))
     lip_shine = graph.math("MULTIPLY", lip, 0.14)
     graph.set(principled, "Roughness", graph.math("SUBTRACT", dry, lip_shine))
+    _translucent(graph, principled)
+    pores = graph.math("ADD", graph.noise(rest, 620.0, 2.0), graph.noise(rest, 160.0, 3.0))
+    graph.set(principled, "Normal", graph.bump(pores, 0.0012, 0.16))
+    return material
+
+
+def pictured_skin_material(pictures: Pictures, hair_colour: np.ndarray) -> bpy.types.Material:
+    """Material from a user's skin textures on the body's own texture map (`UVMap`); scalp, lashes
+    and translucency are those of procedural skin."""
+    material = picture_material(pictures, "", "UVMap")
+    graph = Graph(material.node_tree)
+    principled = material.node_tree.nodes["Principled BSDF"]
+    colour = principled.inputs["Base Color"].links[0].from_socket
+    lash = graph.math("MULTIPLY", graph.attribute("lash").outputs["Fac"], 0.8)
+    colour = graph.mix(lash, colour, (0.012, 0.008, 0.006))
+    scalp = graph.math("MULTIPLY", graph.attribute("scalp").outputs["Fac"], 0.85)
+    graph.set(principled, "Base Color", graph.mix(scalp, colour, hair_colour * 0.5 + 0.003))
+    if not principled.inputs["Roughness"].links:
+        graph.set(principled, "Roughness", 0.46)
+    _translucent(graph, principled)
+    return material
+
+
+def _translucent(graph: Graph, principled: bpy.types.Node) -> None:
     graph.set(principled, "Specular IOR Level", 0.42)
     graph.set(principled, "Subsurface Weight", 0.22)
     graph.set(principled, "Subsurface Radius", (0.0075, 0.0030, 0.0015))
     graph.set(principled, "Subsurface Scale", 1.0)
-    pores = graph.math("ADD", graph.noise(rest, 620.0, 2.0), graph.noise(rest, 160.0, 3.0))
-    graph.set(principled, "Normal", graph.bump(pores, 0.0012, 0.16))
-    return material
 
 
 def _mottled(graph: Graph, rest, base: np.ndarray, rng: np.random.Generator):

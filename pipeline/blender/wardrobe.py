@@ -14,7 +14,7 @@ from pipeline.conventions import PARTS, transform
 from pipeline.errors import GenbError
 from pipeline.garments.caches import read_cache
 from pipeline.garments.surface import vertex_normals
-from pipeline.look_assets import fabric_folder
+from pipeline.look_assets import look_folder
 from pipeline.motion.resample import neighbours
 from pipeline.scene import PersonSpec, SceneSpec
 from pipeline.stages import Plan
@@ -149,7 +149,7 @@ def _pictures(
     if own_uv or rng.random() >= look.fabric_share:
         return None
     chosen = suiting[int(rng.integers(len(suiting)))]
-    return choose_look(fabric_folder(chosen), seed, tile_m=chosen.tile_m)
+    return choose_look(look_folder(chosen), seed, tile_m=chosen.tile_m)
 
 
 def _seeds(person: PersonSpec, rows: list[dict]) -> list[int]:
@@ -171,3 +171,18 @@ def _seeds(person: PersonSpec, rows: list[dict]) -> list[int]:
 def world_normals(worn: Worn, frame: int) -> np.ndarray:
     """(N, 3) unit vertex normals of one frame."""
     return vertex_normals(worn.vertices[frame].astype(float), worn.faces)
+
+
+def choose_skin(person: PersonSpec, look: LookSection) -> Pictures | None:
+    """The textures of a person's skin, of the configured folders that suit them, or None."""
+    sex, tone = person.subject.sex, person.appearance.skin_tone
+    suiting = [
+        folder
+        for folder in look.skin_folders
+        if folder.sex in ("any", sex) and folder.skin_tone[0] <= tone <= folder.skin_tone[1]
+    ]
+    rng = np.random.default_rng([person.appearance.seed, 2])
+    if not suiting or rng.random() >= look.skin_share:
+        return None
+    chosen = suiting[int(rng.integers(len(suiting)))]
+    return choose_look(look_folder(chosen), int(rng.integers(2**31)))

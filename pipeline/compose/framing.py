@@ -16,6 +16,7 @@ from pipeline.conventions import (
     project,
     transform,
 )
+from pipeline.errors import SceneRejected
 from pipeline.scene import CameraSpec
 
 _NEAREST_M, _FARTHEST_M = 0.8, 200.0
@@ -32,7 +33,7 @@ def sample_camera(
     """Camera that keeps all spheres inside the image with a drawn margin.
 
     spheres: (N, 3) metres, world. radii: (N,) metres. azimuth_deg: direction from the people to the
-    camera about world Z.
+    camera about world Z. Raises SceneRejected when no distance does.
     """
     vfov_deg = sample_vfov(rng, section)
     height_m = rng.uniform(*section.height_m)
@@ -55,6 +56,12 @@ def sample_camera(
         )
 
     near, far = _NEAREST_M, _FARTHEST_M
+    if not fits(far):
+        raise SceneRejected(
+            f"no camera up to {_FARTHEST_M:g} m away shows these people with a vertical field of "
+            f"view of {vfov_deg:.1f} degrees, a margin of {margin:.2f} and an eye at "
+            f"{height_m:.2f} m. Change camera.vfov_deg or lenses, framing_margin, or height_m."
+        )
     for _ in range(_BISECTIONS):
         middle = (near + far) / 2
         near, far = (near, middle) if fits(middle) else (middle, far)
