@@ -15,7 +15,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from pipeline.blender import passes, scene_render, session
+from pipeline.blender import amodal, passes, scene_render, session
 from pipeline.blender.__main__ import surroundings
 from pipeline.blender.wardrobe import read_wardrobe
 from pipeline.body.modelfile import model_path, read_model_file
@@ -41,8 +41,9 @@ def main() -> None:
     numbers = [n for n in range(args.scenes) if plan.scene_dir("render", n).exists()]
     stages = [read_stage(plan, number) for number in numbers]
     watch(passes, "render_truth", "two passes of ground truth")
-    watch(RenderPasses, "save", "compressing and writing the passes")
-    watch(scene_render, "_render_picture", "the picture, with its PNG")
+    watch(amodal, "render_amodal", "amodal masks")
+    watch(RenderPasses, "save", "compressing and writing the passes, beside the rendering")
+    watch(scene_render, "_render_picture", "the picture")
     bare, ours = [], []
     for repeat in range(args.repeats):
         for stage in stages:

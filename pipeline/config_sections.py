@@ -213,10 +213,14 @@ class LightSection(Section):
 
 
 class RenderSection(Section):
-    """Cycles."""
+    """Cycles. prefilter: how carefully the denoiser cleans its guides. noise_threshold: above 0,
+    every pixel gets samples until its noise is below it, `samples` at the most; 0 gives all pixels
+    the same. The layers `quality/draft` and `quality/fine` set all of them (docs/rendering.md)."""
 
     samples: Annotated[int, Field(ge=1, le=65536)] = 16
+    noise_threshold: Annotated[float, Field(ge=0, le=1)] = 0.0
     denoise: bool = True
+    prefilter: Literal["fast", "accurate"] = "fast"
     view_transform: Literal["AgX", "Filmic", "Standard"] = "AgX"
     hair: bool = True
 

@@ -14,7 +14,7 @@ bpy = pytest.importorskip("bpy", reason="Blender's Python module is not installe
 
 from blender_stage import config, make_stage  # noqa: E402
 
-from pipeline.blender import meter, outdoors, passes, people, scene_file, session, world  # noqa: E402
+from pipeline.blender import meter, passes, people, scene_file, session, sky, world  # noqa: E402
 from pipeline.blender.camera import add_camera  # noqa: E402
 from pipeline.blender.light_meter import KEY, SKIN_ALBEDO  # noqa: E402
 from pipeline.blender.nodes import Graph, bare_material  # noqa: E402
@@ -69,11 +69,11 @@ def test_the_sun_shines_from_where_the_place_says_and_as_the_sky_has_it():
     found = {}
     for source in ("lamp", "disc", "neither"):
         scene = empty_scene()
-        outdoors.add_sky(scene, spec, np.random.default_rng(0))
+        sky.add_sky(scene, spec, np.random.default_rng(0))
         if source != "lamp":
             bpy.data.objects.remove(bpy.data.objects["sun"])
-            sky = next(n for n in scene.world.node_tree.nodes if n.type == "TEX_SKY")
-            sky.sun_disc = source == "disc"
+            texture = next(n for n in scene.world.node_tree.nodes if n.type == "TEX_SKY")
+            texture.sun_disc = source == "disc"
         found[source], normals = sunlit_ball(scene)
     turn, rise = np.radians(60.0), np.radians(35.0)
     expected = [np.cos(rise) * np.sin(turn), np.cos(rise) * np.cos(turn), np.sin(rise)]

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.blender import session
 from pipeline.blender.nodes import Graph, bare_material
-from pipeline.blender.passes import captured
+from pipeline.blender.passes import captured, unlit
 
 _MOST_SURFACES = 1024
 """Cycles' limit of transparent surfaces on one ray; people in hair and clothes have some dozens."""
@@ -45,7 +45,7 @@ def render_amodal(scene: bpy.types.Scene, material: bpy.types.Material, people: 
     layer.material_override = material
     scene.cycles.transparent_max_bounces = _MOST_SURFACES
     try:
-        with captured() as raw, session.quiet():
+        with unlit(scene), captured() as raw, session.quiet():
             bpy.ops.render.render()
     finally:
         layer.material_override = None

@@ -39,6 +39,10 @@ class Blocks:
         """A box in a frame (3, 4): columns are three unit axes and the origin."""
         other = Blocks()
         other.box(low, high, slot)
+        self.include(other, frame)
+
+    def include(self, other: "Blocks", frame: np.ndarray) -> None:
+        """Another collection's rectangles, given in a frame (3, 4) as for `turned_box`."""
         self.corners += [c @ frame[:, :3].T + frame[:, 3] for c in other.corners]
         self.slots += other.slots
 

@@ -3,84 +3,16 @@ buildings."""
 
 import bpy
 import numpy as np
-from mathutils import Matrix, Vector
 
-from pipeline.blender import session, surfaces
-from pipeline.blender.blocks import Blocks
-from pipeline.blender.nodes import Graph
-from pipeline.blender.passes import captured
+from pipeline.blender import surfaces
+from pipeline.blender.blocks import Blocks, Hole
 from pipeline.blender.people import new_mesh
-from pipeline.conventions import look_at
 from pipeline.scene import PlaceSpec
 
+_WALL, _PANE, _TRIM = 0, 1, 2
 _HORIZON_M = 1500.0
 _STOREY_M = (3.0, 3.8)
 _SHOP_M = (3.6, 4.6)
-
-
-def add_sky(scene: bpy.types.Scene, place: PlaceSpec, rng: np.random.Generator) -> None:
-    """Sun and sky of a multiple-scattering atmosphere, the sun where the place says.
-
-    The sun's disc becomes a lamp of the same light: as a part of the sky it would draw nearly all
-    of Cycles' samples, and leave people in the shade to noise.
-    """
-    world = bpy.data.worlds.new("sky")
-    scene.world = world
-    graph = Graph(world.node_tree)
-    # Blender's rotation is the azimuth clockwise from +Y, as ours is.
-    sky = graph.add(
-        "TexSky",
-        sky_type="MULTIPLE_SCATTERING",
-        sun_disc=True,
-        sun_elevation=float(np.radians(place.sun_elevation_deg)),
-        sun_rotation=float(np.radians(place.sun_azimuth_deg)),
-        altitude=float(rng.uniform(0.0, 800.0)),
-        air_density=float(rng.uniform(0.8, 1.3)),
-        aerosol_density=float(np.exp(rng.uniform(np.log(0.4), np.log(4.0)))),
-        ozone_density=float(rng.uniform(0.8, 1.5)),
-    )
-    graph.set(world.node_tree.nodes["Background"], "Color", sky.outputs[0])
-    elevation, azimuth = np.radians([place.sun_elevation_deg, place.sun_azimuth_deg])
-    level = np.cos(elevation)
-    toward = np.array([level * np.sin(azimuth), level * np.cos(azimuth), np.sin(elevation)])
-    irradiance = _sun_irradiance(scene, toward)
-    sky.sun_disc = False
-    _add_sun(scene, toward, irradiance)
-
-
-def _sun_irradiance(scene: bpy.types.Scene, toward: np.ndarray) -> np.ndarray:
-    """Linear RGB (3,) that the sky's own sun sheds on a surface facing it: the disc seen through a
-    long lens in an empty scene, summed over its solid angle."""
-    width, fov = 24, np.radians(0.9)
-    settings, kept = scene.render, scene.camera
-    size = settings.resolution_x, settings.resolution_y
-    T = look_at(np.zeros(3), toward * [1, 1, min(1, 0.999 / max(abs(toward[2]), 1e-9))])
-    camera = bpy.data.objects.new("sun_finder", bpy.data.cameras.new("sun_finder"))
-    camera.data.angle = fov
-    camera.matrix_world = Matrix((np.linalg.inv(T) @ np.diag([1, -1, -1, 1])).tolist())
-    scene.collection.objects.link(camera)
-    scene.camera, settings.resolution_x, settings.resolution_y = camera, width, width
-    session.meter_settings(scene, 64)
-    try:
-        with captured() as raw, session.quiet():
-            bpy.ops.render.render()
-    finally:
-        scene.camera, (settings.resolution_x, settings.resolution_y) = kept, size
-        bpy.data.objects.remove(camera)
-    picture = raw["Combined"][..., :3]
-    return picture.sum(axis=(0, 1)) * (2 * np.tan(fov / 2) / width) ** 2
-
-
-def _add_sun(scene: bpy.types.Scene, toward: np.ndarray, irradiance: np.ndarray) -> None:
-    light = bpy.data.lights.new("sun", "SUN")
-    light.angle = np.radians(0.545)
-    light.energy = float(irradiance.max())
-    light.color = tuple(irradiance / max(irradiance.max(), 1e-9))
-    sun = bpy.data.objects.new("sun", light)
-    sun.rotation_mode = "QUATERNION"
-    # A lamp shines along its own -Z.
-    sun.rotation_quaternion = Vector(toward).to_track_quat("Z", "Y")
-    scene.collection.objects.link(sun)
 
 
 def add_field(place: PlaceSpec, rng: np.random.Generator) -> None:
@@ -125,12 +57,12 @@ def _treeline(place: PlaceSpec, rng: np.random.Generator) -> None:
     distance_m, count = float(rng.uniform(70, 220)), 1400
     angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
     crowns = np.zeros(count)
-    for waves, amount in ((5, 0.5), (17, 0.35), (60, 0.3), (180, 0.28), (420, 0.2)):
+    for waves, amount in ((5, 0.5), (17, 0.35), (60, 0.25), (180, 0.25), (420, 0.2), (1400, 0.12)):
         knots = rng.uniform(-1, 1, waves)
         crowns += amount * np.interp(
             angle, np.linspace(0, 2 * np.pi, waves + 1), np.append(knots, knots[0])
         )
-    height_m = np.clip(distance_m * 0.055 * (1 + 0.8 * crowns), 0.5, None)
+    height_m = np.clip(distance_m * rng.uniform(0.03, 0.06) * (1 + 0.7 * crowns), 0.5, None)
     far = distance_m * (1 + 0.1 * np.sin(3 * angle + rng.uniform(0, 6)))
     middle = np.array([place.x_m, place.y_m])
     foot = np.column_stack(
@@ -187,45 +119,60 @@ def _row(
 
 
 def _building(place: PlaceSpec, corner, along, outwards, width: float, rng) -> None:
-    """A block with a plinth of shops, rows of windows, a cornice; seen from its inner face."""
+    """A block with shops below, rows of windows and a cornice, seen from its inner face."""
     shop, storey = rng.uniform(*_SHOP_M), rng.uniform(*_STOREY_M)
     storeys = int(rng.integers(2, 7))
     height, deep = shop + storeys * storey, float(rng.uniform(8, 14))
+    windows, doors = _openings(width, shop, storey, storeys, rng)
+    front = Blocks()
+    front.wall(
+        [0, 0, 0], [width, 0, 0], height, windows + doors, _WALL, np.array([0, 0.18, 0]), _TRIM
+    )
+    for hole in windows + doors:
+        _glaze(front, hole)
+    for left, bottom, right, _ in windows:
+        front.box([left - 0.08, -0.1, bottom - 0.07], [right + 0.08, 0.05, bottom], _TRIM)
+    front.box([0, 0.19, 0], [width, deep, height], _WALL)
+    front.box([-0.05, -0.25, height], [width + 0.05, deep, height + 0.35], _TRIM)
+    front.box([0, -0.06, shop * 0.86], [width, 0.02, shop * 0.86 + 0.22], _TRIM)
     frame = np.zeros((3, 4))
     frame[:2, 0], frame[:2, 1], frame[2, 2], frame[:2, 3] = along, outwards, 1, corner
+    blocks = Blocks()
+    blocks.include(front, frame)
+    materials = [_facade(rng), surfaces.pane(), _trim(rng)]
+    blocks.build("building", materials, place.T_world_place())
+
+
+def _openings(
+    width: float, shop: float, storey: float, storeys: int, rng: np.random.Generator
+) -> tuple[list[Hole], list[Hole]]:
+    """Windows of the upper floors, and shop windows with a door now and then."""
     bays = max(int(width / rng.uniform(2.2, 3.2)), 2)
     bay = width / bays
-    window = bay * rng.uniform(0.38, 0.6), storey * rng.uniform(0.45, 0.62)
-    blocks = Blocks()
-    holes = []
+    wide, tall = bay * rng.uniform(0.38, 0.6), storey * rng.uniform(0.45, 0.62)
+    windows = []
     for row in range(storeys):
+        bottom = shop + (row + 0.22) * storey
         for k in range(bays):
-            left = k * bay + (bay - window[0]) / 2
-            bottom = shop + row * storey + storey * 0.22
-            holes.append((left, bottom, left + window[0], bottom + window[1]))
-    for k in range(bays):
-        left, right = k * bay + 0.25, (k + 1) * bay - 0.25
-        holes.append((left, 0.05 if k % 3 == 1 else 0.6, right, shop * 0.8))
-    inwards_wall = Blocks()
-    inwards_wall.wall([0, 0, 0], [width, 0, 0], height, holes, 0, np.array([0, 0.18, 0]), 2)
-    for left, bottom, right, top in holes:
-        across, up = [right - left, 0, 0], [0, 0, top - bottom]
-        inwards_wall.rectangle([left, 0.16, bottom], across, up, 1)
-        bar = 0.035
-        middle = (left + right) / 2
-        inwards_wall.box([middle - bar, 0.10, bottom], [middle + bar, 0.17, top], 2)
-        for edge in (left, right - 2 * bar):
-            inwards_wall.box([edge, 0.08, bottom], [edge + 2 * bar, 0.17, top], 2)
-        for edge in (bottom, top - 2 * bar):
-            inwards_wall.box([left, 0.08, edge], [right, 0.17, edge + 2 * bar], 2)
-        if bottom > shop:
-            inwards_wall.box([left - 0.08, -0.1, bottom - 0.07], [right + 0.08, 0.05, bottom], 2)
-    blocks.corners += [c @ frame[:, :3].T + frame[:, 3] for c in inwards_wall.corners]
-    blocks.slots += inwards_wall.slots
-    blocks.turned_box(frame, [0, 0.19, 0], [width, deep, height], 0)
-    blocks.turned_box(frame, [-0.05, -0.25, height], [width + 0.05, deep, height + 0.35], 2)
-    blocks.turned_box(frame, [0, -0.06, shop * 0.86], [width, 0.02, shop * 0.86 + 0.22], 2)
-    blocks.build("building", [_facade(rng), surfaces.pane(), _trim(rng)], place.T_world_place())
+            left = (k + 0.5) * bay - wide / 2
+            windows.append((left, bottom, left + wide, bottom + tall))
+    doors = [
+        (k * bay + 0.25, 0.05 if k % 3 == 1 else 0.6, (k + 1) * bay - 0.25, shop * 0.8)
+        for k in range(bays)
+    ]
+    return windows, doors
+
+
+def _glaze(front: Blocks, hole: Hole) -> None:
+    """A pane in its frame, with a bar in the middle, 16 cm inside the wall."""
+    left, bottom, right, top = hole
+    front.rectangle([left, 0.16, bottom], [right - left, 0, 0], [0, 0, top - bottom], _PANE)
+    bar, middle = 0.035, (left + right) / 2
+    front.box([middle - bar, 0.10, bottom], [middle + bar, 0.17, top], _TRIM)
+    for edge in (left, right - 2 * bar):
+        front.box([edge, 0.08, bottom], [edge + 2 * bar, 0.17, top], _TRIM)
+    for edge in (bottom, top - 2 * bar):
+        front.box([left, 0.08, edge], [right, 0.17, edge + 2 * bar], _TRIM)
 
 
 def _facade(rng: np.random.Generator) -> bpy.types.Material:

@@ -65,7 +65,7 @@ def render_truth(scene: bpy.types.Scene, material: bpy.types.Material) -> dict[s
     """
     session.truth_settings(scene)
     layer = scene.view_layers[0]
-    with _channels(layer, material), captured() as raw, session.quiet():
+    with unlit(scene), _channels(layer, material), captured() as raw, session.quiet():
         bpy.ops.render.render()
     depth = raw["Depth"][..., 0]
     return {
@@ -99,6 +99,24 @@ def _channels(layer: bpy.types.ViewLayer, material: bpy.types.Material) -> Itera
         layer.material_override = None
         for name in names:
             setattr(layer, name, False)
+
+
+@contextmanager
+def unlit(scene: bpy.types.Scene) -> Iterator[None]:
+    """No world and no lamps inside the block: ids and geometry need no light, and Cycles would
+    prepare to sample it (a sky's tables alone cost half a second)."""
+    world = scene.world
+    # Lamps first: Cycles crashes on the portal of a world that is not there.
+    lamps = [t for t in scene.objects if t.type == "LIGHT" and not t.hide_render]
+    for lamp in lamps:
+        lamp.hide_render = True
+    scene.world = None
+    try:
+        yield
+    finally:
+        scene.world = world
+        for lamp in lamps:
+            lamp.hide_render = False
 
 
 @contextmanager

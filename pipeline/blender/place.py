@@ -9,6 +9,7 @@ import numpy as np
 from pipeline.assets import Asset
 from pipeline.blender import meter, outdoors, room, scene_file, world
 from pipeline.blender.light_meter import WHITE_BALANCE, white_balance
+from pipeline.blender.sky import add_sky
 from pipeline.scene import SceneSpec
 
 
@@ -36,7 +37,7 @@ def add_place(
         return world.add_world(scene, around.hdri, light, spec.camera, rng, around.plain_floor)
     own = np.random.default_rng(place.seed)
     if place.has_sky:
-        outdoors.add_sky(scene, place, own)
+        add_sky(scene, place, own)
         outdoors.BUILDERS[place.kind](place, own)
         return 0.0
     if place.kind == "room":

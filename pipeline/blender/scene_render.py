@@ -152,7 +152,8 @@ def _render_passes(
     view = spec.camera_at(frame)
     K, T_cam_world = view.K(), view.T_cam_world()
     full = passes.render_truth(scene, material)
-    hidden = amodal.render_amodal(scene, clear, len(figures))
+    with _only(scene, [thing for figure in figures for thing in figure.things]):
+        hidden = amodal.render_amodal(scene, clear, len(figures))
     with _only(scene, [figure.body for figure in figures]):
         naked = passes.render_truth(scene, material)
     on_body = naked["instance"] > 0

@@ -75,7 +75,8 @@ def picture_settings(scene: bpy.types.Scene, render: RenderSection, seed: int) -
     cycles.samples = render.samples
     cycles.seed = seed
     cycles.use_animated_seed = False
-    cycles.use_adaptive_sampling = False
+    cycles.use_adaptive_sampling = render.noise_threshold > 0
+    cycles.adaptive_threshold, cycles.adaptive_min_samples = render.noise_threshold, 0
     cycles.sampling_pattern = "BLUE_NOISE"
     cycles.pixel_filter_type = "BLACKMAN_HARRIS"
     cycles.filter_width = 1.5
@@ -83,7 +84,7 @@ def picture_settings(scene: bpy.types.Scene, render: RenderSection, seed: int) -
     cycles.denoiser = "OPENIMAGEDENOISE"
     cycles.denoising_use_gpu = False
     cycles.denoising_quality = "HIGH"
-    cycles.denoising_prefilter = "FAST"
+    cycles.denoising_prefilter = render.prefilter.upper()
     cycles.max_bounces = 4
     cycles.diffuse_bounces = cycles.glossy_bounces = 2
     cycles.transmission_bounces = 3

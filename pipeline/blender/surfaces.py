@@ -16,6 +16,15 @@ _GROUNDS = {
     "earth": ((0.145, 0.105, 0.07), 0.4, 0.5, None),
     "lawn": ((0.055, 0.075, 0.028), 0.4, 0.9, None),
 }
+_GROWN_OVER = {
+    "gravel": (0.10, 0.11, 0.05),
+    "sand": (0.22, 0.20, 0.10),
+    "earth": (0.08, 0.10, 0.035),
+    "lawn": (0.14, 0.13, 0.05),
+    "asphalt": (0.085, 0.082, 0.078),
+}
+"""What grows on (or wears) a ground in patches of some metres: linear RGB."""
+
 HARD_GROUNDS = ("asphalt", "concrete", "paving", "cobbles")
 OPEN_GROUNDS = ("asphalt", "gravel", "sand", "earth", "lawn", "concrete")
 
@@ -36,6 +45,14 @@ def ground_material(kind: str, rng: np.random.Generator) -> bpy.types.Material:
     shade = graph.math("MULTIPLY", tone, speckle)
     shades = graph.add("CombineXYZ", {0: shade, 1: shade, 2: shade}).outputs[0]
     result = graph.mix(1.0, tint, shades, "MULTIPLY")
+    if kind in _GROWN_OVER:
+        growth = graph.noise(place, float(rng.uniform(0.08, 0.25)), detail=6.0, roughness=0.65)
+        where = graph.remap(
+            growth, (0.5, 0.5 + rng.uniform(0.06, 0.2)), (0.0, rng.uniform(0.4, 0.9))
+        )
+        green = np.array(_GROWN_OVER[kind]) * np.exp(rng.normal(0, 0.15, 3))
+        patch = graph.mix(1.0, green, shades, "MULTIPLY")
+        result = graph.mix(where, result, patch)
     if stones:
         result = graph.mix(1.0, result, _joints(graph, place, stones, rng), "MULTIPLY")
     shader = graph.add("BsdfDiffuse", {"Color": result})
@@ -175,9 +192,11 @@ def foliage(colour, distance_m: float) -> bpy.types.Material:
     """Trees so far away that only light and dark patches are left."""
     material, graph, surface = bare_material("foliage")
     place = graph.add("TexCoord").outputs["Object"]
-    clumps = graph.noise(place, 12.0 / distance_m * 6, detail=4.0, roughness=0.65)
+    # Crowns some metres wide, and leaves as fine as a pixel may see at that distance.
+    clumps = graph.noise(place, 60.0 / distance_m, detail=9.0, roughness=0.72)
     colour = np.asarray(colour, float)
-    tone = graph.ramp(clumps, [(0.35, colour * 0.45), (0.65, colour * 1.5)])
+    stops = [(0.38, colour * 0.5), (0.5, colour), (0.62, colour * [1.5, 1.4, 1.3])]
+    tone = graph.ramp(clumps, stops)
     shader = graph.add("BsdfDiffuse", {"Color": tone})
     graph.tree.links.new(shader.outputs[0], surface)
     return material
