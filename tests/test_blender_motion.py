@@ -275,15 +275,22 @@ def test_a_sharp_pinhole_is_left_behind(moving):
     assert camera.data.lens == pytest.approx(VIEW.K()[0, 0] * 36 / 96, rel=1e-6)
 
 
-def test_a_killed_scene_goes_on_where_it_was(moving, model, small_ground, tmp_path):
+@pytest.mark.parametrize("moves", [True, False], ids=["moving", "static"])
+def test_a_killed_scene_goes_on_where_it_was(moving, model, small_ground, tmp_path, moves):
     """Frames that are there are not rendered again, and the rest comes out the same."""
-    made = moving["sharp"]
+    stage, whole = moving["sharp"].stage, moving["sharp"].folder
+    if not moves:
+        stage, whole = make_stage(model, size=64, frames=2), tmp_path / "whole"
+        whole.mkdir()
+        scene_render.render_scene(stage, config(), whole)
+    part = tmp_path / "part"
+    part.mkdir()
     for name in ("frame_0000.png", "frame_0000.npz", "frame_0001.npz"):
-        (tmp_path / name).write_bytes((made.folder / name).read_bytes())
-    (tmp_path / "frame_0000.png").write_bytes(b"left alone")
-    scene_render.render_scene(made.stage, config(), tmp_path)
-    assert (tmp_path / "frame_0000.png").read_bytes() == b"left alone"
-    names = {p.name for p in made.folder.iterdir()} - {"frame_0000.png"}
+        (part / name).write_bytes((whole / name).read_bytes())
+    (part / "frame_0000.png").write_bytes(b"left alone")
+    scene_render.render_scene(stage, config(), part)
+    assert (part / "frame_0000.png").read_bytes() == b"left alone"
+    names = {p.name for p in whole.iterdir()} - {"frame_0000.png"}
     for name in names:
-        assert (tmp_path / name).read_bytes() == (made.folder / name).read_bytes(), name
-    assert {p.name for p in tmp_path.iterdir()} == names | {"frame_0000.png"}
+        assert (part / name).read_bytes() == (whole / name).read_bytes(), name
+    assert {p.name for p in part.iterdir()} == names | {"frame_0000.png"}

@@ -70,7 +70,7 @@ def show_frame(
 ) -> CameraSpec:
     """Put camera and people where a frame has them; returns the frame's camera."""
     view = spec.camera_at(frame)
-    if frame == 0 or spec.camera_path:
+    if scene.camera is None or spec.camera_path:
         size = (view.width, view.height)
         add_camera(scene, view.K(), view.T_cam_world(), size, view.sensor_width_mm)
     for figure in figures:
