@@ -13,9 +13,11 @@ from pipeline.report.charts import categories, histogram, scatter
 from pipeline.report.contact_sheet import contact_sheet, write_contact_sheet
 from pipeline.report.html import rebuild_report
 from pipeline.report.overlays import (
+    amodal_picture,
     depth_picture,
     draw_bodies,
     draw_points,
+    flow_picture,
     instance_picture,
     part_picture,
     person_colour,
@@ -96,11 +98,30 @@ def test_contact_sheet_shows_the_passes_unchanged(made, tmp_path):
     sheet = np.asarray(Image.open(tmp_path / "sheet.png"))
     assert np.array_equal(sheet, contact_sheet(made.plan, 0, 1))
     height, width = made.passes[0][1].depth.shape
-    assert sheet.shape[1] == 4 * width
+    assert sheet.shape[1] == 5 * width
     tile = sheet[22 : 22 + height, 2 * width : 3 * width]
     assert np.array_equal(tile, depth_picture(made.passes[0][1].depth))
-    tile = sheet[44 + height : 44 + 2 * height, :width]
+    tile = sheet[22 : 22 + height, 4 * width : 5 * width]
     assert np.array_equal(tile, instance_picture(made.passes[0][1].instance))
+    tile = sheet[44 + height : 44 + 2 * height, width : 2 * width]
+    assert np.array_equal(tile, amodal_picture(made.passes[0][1].amodal))
+
+
+def test_flow_is_shown_where_there_is_one(made):
+    """Frame 0 of two has a flow and a third row for it; the last frame has neither."""
+    height, width = made.passes[0][0].depth.shape
+    first, last = contact_sheet(made.plan, 0, 0), contact_sheet(made.plan, 0, 1)
+    assert len(first) == len(last) + height + 22
+    tile = first[66 + 2 * height : 66 + 3 * height, :width]
+    assert np.array_equal(tile, flow_picture(made.passes[0][0].flow))
+
+
+def test_flow_colours_tell_direction_and_what_is_unknown():
+    flow = np.zeros((1, 4, 2), np.float32)
+    flow[0, 0], flow[0, 1], flow[0, 2] = (3, 0), (-3, 0), np.inf
+    right, left, unknown, still = flow_picture(flow)[0]
+    assert right[0] == 255 and right[2] < 30 and left[0] < 30  # red and cyan
+    assert (unknown == 90).all() and (still == 255).all()
 
 
 def test_contact_sheet_of_a_rejected_scene_tells_why(made):

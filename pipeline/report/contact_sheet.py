@@ -25,7 +25,7 @@ from pipeline.stages import Plan
 from pipeline.storage import atomic_file, read_json, read_npz
 from pipeline.truth.frame import alone_depths, body_models, label_vertices
 
-_COLUMNS = 4
+_COLUMNS = 5
 _TITLE_PX = 22
 _LINE_PX = 18
 _TILE_PX = 512
