@@ -8,8 +8,8 @@ from pipeline.conventions import intrinsics, look_at, pixel_centres, project, tr
 
 bpy = pytest.importorskip("bpy", reason="Blender's Python module is not installed")
 
+from pipeline.blender import amodal, passes, people, session  # noqa: E402
 from pipeline.blender import camera as camera_module  # noqa: E402
-from pipeline.blender import passes, people, session  # noqa: E402
 from pipeline.errors import GenbError  # noqa: E402
 
 SIZE = (160, 96)
@@ -68,6 +68,7 @@ def soup():
         people.label(thing, number + 1, 7 + number % 2)
     material = passes.prepare(scene)
     truth = passes.render_truth(scene, material)
+    truth["amodal"] = amodal.render_amodal(scene, amodal.prepare(scene, 40), 40)
     return K, T_cam_world, triangles, truth
 
 
@@ -93,6 +94,20 @@ def test_masks_equal_a_ray_caster(soup):
     # Slanted triangles turn the 0.005 px of the filter into depth; 1e-4 of it is float32's own.
     assert np.abs(truth["depth"][inside] - depth[inside]).max() < 2e-3
     assert np.isinf(truth["depth"][index < 0]).mean() > 0.99
+
+
+def test_amodal_masks_of_forty_equal_a_ray_caster(soup):
+    """Each triangle alone, through the others: fourteen channels of three people each."""
+    K, T_cam_world, triangles, truth = soup
+    assert truth["amodal"].shape == (40, *SIZE[::-1])
+    assert (truth["amodal"].sum(axis=0) > 2).sum() > 50, "too few lie over each other"
+    differ = 0
+    for number, triangle in enumerate(triangles):
+        _, alone = cast([triangle], K, T_cam_world)
+        wrong = truth["amodal"][number] != (alone == 0)
+        assert not (wrong & away_from_edges(alone)).any(), number
+        differ += wrong.sum()
+    assert differ / truth["amodal"].size < 0.001
 
 
 def test_positions_project_to_pixel_centres(soup):
