@@ -243,6 +243,31 @@ def test_the_blur_is_centred_on_the_labelled_moment(who):
     assert abs(middle - 48) < 0.1
 
 
+def test_a_turning_camera_blurs_alike_wherever_it_looks():
+    """Towards -Y a camera's quaternion is about to change its sign, which is no turn at all."""
+    pictures = []
+    for side in (-1, 1):
+        view = VIEW.model_copy(update={"eye_m": (0, 3 * side, 1)})
+        ends = tuple(view.model_copy(update={"target_m": (x * side, 0, 1)}) for x in (0.2, -0.2))
+        pictures.append(expose(quad_scene(96, [0, 0, 0]), view, ends, 0.05)[44:52].mean(axis=0))
+    focal = VIEW.K()[0, 0]
+    travel_px = 2 * focal * 0.2 / 3
+    for picture in pictures:
+        # Panning moves the picture by f tan(a), and its edge by a percent more.
+        assert np.abs(picture - trapezoid(48, 0.3 * focal / 3, travel_px, 96)).max() < 0.05
+    assert np.abs(pictures[0] - pictures[1]).max() < 0.05
+
+
+def test_a_camera_that_stops_still_blurs_what_it_has_moved():
+    """Only the first half of the exposure moves: the blur lies on one side."""
+    ends = (VIEW.model_copy(update={"eye_m": (0.3, -3, 1), "target_m": (0.3, 0, 1)}), VIEW)
+    picture = expose(quad_scene(96, [0, 0, 0]), VIEW, ends, 0.05)[44:52].mean(axis=0)
+    columns = np.arange(96) + 0.5
+    # The square starts 0.3 m further left and rests in the middle for half of the time.
+    middle = (picture * columns).sum() / picture.sum()
+    assert middle == pytest.approx(48 - 0.25 * 0.3 * VIEW.K()[0, 0] / 3, abs=0.3)
+
+
 def test_out_of_focus_things_blur_by_the_thin_lens():
     """A square edge 3 m away, focused at 1.5 m: the circle of confusion by the formula."""
     scene = quad_scene(96, [0, 0, 0])

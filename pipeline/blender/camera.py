@@ -86,10 +86,15 @@ def _open_shutter(scene, view: CameraSpec, ends, shutter_s: float) -> None:
     settings.motion_blur_shutter = shutter_s * 1000
     camera, now = scene.camera, scene.frame_current
     size = (view.width, view.height)
-    if view not in ends:
+    if ends != (view, view):
+        before = None
         for moment, when in ((ends[0], -0.5), (view, 0.0), (ends[1], 0.5)):
             add_camera(scene, moment.K(), moment.T_cam_world(), size, view.sensor_width_mm)
-            scene.camera.data.dof.use_dof = view.f_number > 0
+            camera.data.dof.use_dof = view.f_number > 0
+            # A turn and its negative are one rotation, but not on the way to another one.
+            if before is not None and camera.rotation_quaternion.dot(before) < 0:
+                camera.rotation_quaternion.negate()
+            before = camera.rotation_quaternion.copy()
             at = now + when * settings.motion_blur_shutter
             camera.keyframe_insert("location", frame=at)
             camera.keyframe_insert("rotation_quaternion", frame=at)

@@ -54,10 +54,8 @@ def add_place(
 def expose(
     scene: bpy.types.Scene, spec: SceneSpec, people: list[bpy.types.Object], heads_m: np.ndarray
 ) -> float:
-    """Meter a place by grey balls at the heads (P, 3) m and set exposure and white balance; returns
-    the exposure in stops. A panorama was metered from its own pixels and stays as it is."""
-    if spec.place.kind == "panorama":
-        return scene.view_settings.exposure
+    """Meter a place that is no panorama by grey balls at the heads (P, 3) m, and set exposure and
+    white balance; returns the exposure in stops."""
     stops, white = meter.meter(scene, people, heads_m)
     view = scene.view_settings
     view.exposure = stops + spec.light.exposure_stops

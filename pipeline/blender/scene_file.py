@@ -14,8 +14,6 @@ from pipeline.blender import session
 from pipeline.errors import SceneRejected
 from pipeline.scene import PlaceSpec
 
-ENDINGS = (".blend", ".glb", ".gltf")
-
 
 def add_file(scene: bpy.types.Scene, place: PlaceSpec, asset: Asset, path: Path) -> None:
     """Add a file's objects (and its world, when `asset.lit`) to the scene.

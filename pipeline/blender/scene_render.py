@@ -1,5 +1,6 @@
 """One scene from arrays to files: build it once, then picture and ground truth of every frame."""
 
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from pipeline.scene import CameraSpec, SceneSpec, frame_name
 from pipeline.seeding import Stream, generator, integer_seed
 from pipeline.storage import atomic_file, write_json
 
+_FILES_WAITING = 4
 _HEAD = JOINT_INDEX["head"]
 
 
@@ -89,7 +91,7 @@ def render_scene(stage: Stage, config: Config, folder: Path) -> None:
     seed = integer_seed(spec.seed, Stream.MATERIAL, spec.scene)
     # Files are compressed and written while Cycles renders what comes next.
     with ThreadPoolExecutor(1) as writer:
-        written = []
+        written = deque()
         for frame in range(spec.frames):
             picture, arrays = (folder / f"{frame_name(frame)}{end}" for end in (".png", ".npz"))
             if picture.exists() and arrays.exists():
@@ -99,6 +101,9 @@ def render_scene(stage: Stage, config: Config, folder: Path) -> None:
             written.append(writer.submit(_plain_png, raw, picture))
             found = _render_passes(scene, truth, figures, spec, frame)
             written.append(writer.submit(found.save, arrays))
+            # A full disk ends the scene here and not after its last frame.
+            while len(written) > _FILES_WAITING:
+                written.popleft().result()
         for job in written:
             job.result()
     write_json(
@@ -107,7 +112,9 @@ def render_scene(stage: Stage, config: Config, folder: Path) -> None:
             "blender": session.blender_version(),
             "device": config.execution.device,
             "samples": config.render.samples,
+            "noise_threshold": config.render.noise_threshold,
             "denoise": config.render.denoise,
+            "prefilter": config.render.prefilter,
             "view_transform": config.render.view_transform,
             "look": session.LOOKS[config.render.view_transform],
             "exposure_stops": exposure,

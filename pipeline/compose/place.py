@@ -131,7 +131,7 @@ def _in_file(rng: np.random.Generator, name: str, taken: Occupied, seed: int) ->
         f"place {name!r}: its walkable area of {area_m2:.1f} m2 has no spot for these people with "
         f"the camera up to {far_m:.1f} m away ({_TRIES} tried). Declare more of it "
         "walkable, give it a camera_area, or film from nearer: fewer scene.people, a wider "
-        "camera.vfov_deg, a smaller scene.area."
+        "camera.vfov_deg, a smaller scene.stage_radius_m."
     )
 
 
