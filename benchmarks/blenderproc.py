@@ -6,10 +6,11 @@ dataset, and renders the first frame of each in turn with
 (a) the render stage: RGB, and from unblended renders of their own depth, normals, instances,
     parts, bodies below their clothes and whatever else `RenderPasses` holds; PNG + npz;
 (b) BlenderProc, one render: RGB, depth, normals, instances (`enable_segmentation_output`); hdf5;
-(c) BlenderProc, two renders: the same with `render_segmap` for the instances; hdf5.
+(c) BlenderProc, two renders: the same with `render_segmap` for the instances; hdf5;
+(0) bare Cycles: RGB only, with Blender's own PNG.
 
-Timed in all three: from the scene that is built (a) or opened (b, c) in Blender to finished files.
-Not timed: composing and dressing; building (a), or opening the saved .blend (b, c), which are
+Timed in all: from the scene that is built (a, 0) or opened (b, c) in Blender to finished files.
+Not timed: composing and dressing; building (a, 0), or opening the saved .blend (b, c), which are
 shown beside it. Samples, bounces, seed, denoiser, threads and size are the same. pip installs
 BlenderProc into `--env` (20 s, once), where it gets our bpy; it was written for Blender 4.2, so
 `bproc_shim.py` gives the compositor its old names back. Prints how well the results agree (RGB in
@@ -27,19 +28,22 @@ import bpy
 import numpy as np
 from bproc_process import BlenderProc, install
 from PIL import Image
-from render import ratios, read_stage
+from render import bare_cycles, open_dataset, ratios, read_stage
 
 from pipeline.blender import scene_render, session
 from pipeline.config import Config
 from pipeline.contracts import RenderPasses
 from pipeline.seeding import Stream, integer_seed
-from pipeline.stages import Plan
-from pipeline.storage import read_json
 
 SPENT: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(2))
 GROUND = 1
 """BlenderProc numbers meshes in order; the ground is our scenes' first."""
-ROUTES = {"a": "the render stage", "b": "BlenderProc, one render", "c": "BlenderProc, two renders"}
+ROUTES = {
+    "a": "the render stage",
+    "b": "BlenderProc, one render",
+    "c": "BlenderProc, two renders",
+    "0": "bare Cycles, RGB only",
+}
 
 
 def main() -> None:
@@ -52,9 +56,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--env", type=Path, default=Path(tempfile.gettempdir()) / "genb_bproc")
     args = parser.parse_args()
-    description = read_json(args.dataset / "dataset.json")
-    config = Config.model_validate(description["config"])
-    plan = Plan(config, description["seed"], args.dataset)
+    config, plan = open_dataset(args.dataset)
     numbers = [n for n in range(args.scenes) if plan.scene_dir("render", n).exists()]
     python, packages = install(args.env.absolute())
     watch(scene_render, "_render_passes")
@@ -95,14 +97,15 @@ def one_scene(stage, config: Config, other: BlenderProc, folder: Path, number: i
     first = not blend.exists()
     if first:
         save_blend(stage, config, blend)
-    # A new folder each time: frames that are there already are not rendered again.
-    ours = Path(tempfile.mkdtemp(dir=folder))
-    SPENT.clear()
-    started = now()
-    scene_render.render_scene(stage, config, ours)
-    build = SPENT["build_scene"] + SPENT["show_frame"]
-    seconds["a"].append((now() - started - build) / stage.spec.frames)
-    seconds["a build"].append(build)
+    for route, render in (("0", bare_cycles), ("a", scene_render.render_scene)):
+        # A new folder each time: frames that are there already are not rendered again.
+        ours = Path(tempfile.mkdtemp(dir=folder))
+        SPENT.clear()
+        started = now()
+        render(stage, config, ours)
+        build = SPENT["build_scene"] + SPENT["show_frame"]
+        seconds[route].append((now() - started - build) / stage.spec.frames)
+        seconds[f"{route} build"].append(build)
     seconds["a truth"].append(SPENT["_render_passes"] / stage.spec.frames)
     for route in "bc":
         out = folder / f"{number}_{route}"

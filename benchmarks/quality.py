@@ -18,12 +18,10 @@ from pathlib import Path
 import bpy
 import numpy as np
 from PIL import Image
-from render import read_stage
+from render import open_dataset, read_stage
 
 from pipeline.blender import passes, scene_render, session
 from pipeline.config import Config
-from pipeline.stages import Plan
-from pipeline.storage import read_json
 
 
 @dataclass(frozen=True)
@@ -67,9 +65,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=512, help="width in px, default 512")
     parser.add_argument("--reference", type=int, default=512, help="samples, twice")
     args = parser.parse_args()
-    description = read_json(args.dataset / "dataset.json")
-    config = Config.model_validate(description["config"])
-    plan = Plan(config, description["seed"], args.dataset)
+    config, plan = open_dataset(args.dataset)
     rows = []
     for number in args.scenes:
         stage = read_stage(plan, number)

@@ -35,9 +35,7 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=4)
     parser.add_argument("--repeats", type=int, default=2)
     args = parser.parse_args()
-    description = read_json(args.dataset / "dataset.json")
-    config = Config.model_validate(description["config"])
-    plan = Plan(config, description["seed"], args.dataset)
+    config, plan = open_dataset(args.dataset)
     numbers = [n for n in range(args.scenes) if plan.scene_dir("render", n).exists()]
     stages = [read_stage(plan, number) for number in numbers]
     watch(passes, "render_truth", "two passes of ground truth")
@@ -61,6 +59,13 @@ def main() -> None:
     print(f"ratio: {sum(ours) / sum(bare):.3f} (scene by scene {ratios(ours, bare)})")
     for name, seconds in SPENT.items():
         print(f"  {name}: {seconds / frames:.2f} s per frame")
+
+
+def open_dataset(folder: Path) -> tuple[Config, Plan]:
+    """Configuration and plan of a finished dataset that still has its work folder."""
+    description = read_json(folder / "dataset.json")
+    config = Config.model_validate(description["config"])
+    return config, Plan(config, description["seed"], folder)
 
 
 def ratios(ours: list[float], bare: list[float]) -> str:

@@ -18,12 +18,10 @@ from pathlib import Path
 
 import numpy as np
 import psutil
-from render import read_stage
+from render import open_dataset, read_stage
 
 from pipeline.blender import scene_render
 from pipeline.config import Config
-from pipeline.stages import Plan
-from pipeline.storage import read_json
 
 SPENT: dict[str, float] = defaultdict(float)
 COLUMNS = ("build_scene", "_render_picture", "_render_passes")
@@ -40,9 +38,7 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=100, help="of table (a)")
     parser.add_argument("--crowd", type=int, default=16, help="most people of table (b)")
     args = parser.parse_args()
-    description = read_json(args.dataset / "dataset.json")
-    config = Config.model_validate(description["config"])
-    plan = Plan(config, description["seed"], args.dataset)
+    config, plan = open_dataset(args.dataset)
     there = sorted(plan.stage_dir("render").glob("scene_*"))
     stages = [read_stage(plan, int(path.name.rpartition("_")[2])) for path in there]
     stages = [one_frame(stage) for stage in stages]

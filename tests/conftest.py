@@ -72,3 +72,21 @@ def shapes(body_dir):
         name: (points @ SUBJECT_FROM_BODY.T).astype(float)
         for name, points in {"mean": base, **tposes}.items()
     }
+
+
+@pytest.fixture(scope="session")
+def model(body_dir):
+    """The neutral free body's model file."""
+    from pipeline.body.modelfile import model_path, read_model_file
+
+    return read_model_file(model_path(body_dir, "neutral"))
+
+
+@pytest.fixture(scope="module")
+def small_ground():
+    """A panorama's ground of 256 px instead of 1536: enough for what tests look at."""
+    from pipeline.blender import world
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world, "GROUND_PX", 256)
+        yield

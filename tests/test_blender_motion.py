@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.body.modelfile import model_path, read_model_file
 from pipeline.contracts import RenderPasses
 from pipeline.conventions import PARTS, pixel_centres, project, transform, unproject
 
@@ -14,25 +13,13 @@ bpy = pytest.importorskip("bpy", reason="Blender's Python module is not installe
 
 from blender_stage import SIZE, STEP_M, config, make_stage  # noqa: E402
 
-from pipeline.blender import scene_render, world  # noqa: E402
+from pipeline.blender import scene_render  # noqa: E402
 from pipeline.scene import CameraSpec  # noqa: E402
 
 FRAMES = 3
 _MESH_PX = 0.02
 """Both ends of a flow lie within Cycles' filter (0.005 px per axis) of their pixel centres, and the
 weights of a corner are float16 in the correspondence."""
-
-
-@pytest.fixture(scope="module")
-def model(body_dir):
-    return read_model_file(model_path(body_dir, "neutral"))
-
-
-@pytest.fixture(scope="module")
-def small_ground():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(world, "GROUND_PX", 256)
-        yield
 
 
 def cameras():

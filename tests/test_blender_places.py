@@ -5,7 +5,6 @@ import pytest
 from PIL import Image
 
 from pipeline.assets import Asset, find_file
-from pipeline.body.modelfile import model_path, read_model_file
 from pipeline.contracts import RenderPasses
 from pipeline.errors import SceneRejected
 from pipeline.scene import PlaceSpec
@@ -24,11 +23,6 @@ from pipeline.config import ExecutionSection, RenderSection  # noqa: E402
 from pipeline.conventions import intrinsics, look_at, transform  # noqa: E402
 
 PLACE = {"kind": "room", "x_m": 0.3, "y_m": -1.2, "yaw_deg": 25.0, "size_m": (5.6, 7.0, 2.8)}
-
-
-@pytest.fixture(scope="module")
-def model(body_dir):
-    return read_model_file(model_path(body_dir, "neutral"))
 
 
 def empty_scene(size=(64, 48)):

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.body.modelfile import model_path, read_model_file
 from pipeline.contracts import RenderPasses
 from pipeline.conventions import PARTS, pixel_centres
 
@@ -15,22 +14,10 @@ pytest.importorskip("bpy", reason="Blender's Python module is not installed")
 
 from blender_stage import SIZE, config, make_stage
 
-from pipeline.blender import hems, world
+from pipeline.blender import hems
 from pipeline.blender.scene_render import render_scene
 
 HDRIS = ("city", "courtyard", "forest", "sunrise", "sunset", "interior", "studio")
-
-
-@pytest.fixture(scope="module")
-def model(body_dir):
-    return read_model_file(model_path(body_dir, "neutral"))
-
-
-@pytest.fixture(scope="module")
-def small_ground():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(world, "GROUND_PX", 256)
-        yield
 
 
 @pytest.fixture(scope="module")
