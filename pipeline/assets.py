@@ -17,9 +17,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
-from pipeline.config import Config, Section
+from pipeline.config import Config, DiffusionSection, Section
 from pipeline.errors import GenbError
 from pipeline.storage import canonical_json, read_json, sha256_file, sha256_text, write_json
+
+EMBEDDED_MODEL_DIR = Path(__file__).resolve().parent / "diffusion" / "embedded"
+"""The small re-rendering model that comes with this package."""
 
 MANIFEST_DIR = Path(__file__).resolve().parent.parent / "assets_manifest"
 
@@ -169,11 +172,7 @@ def fingerprint(kind: str, config: Config) -> dict[str, str]:
 
         return look_assets.fingerprint(config, shoes=kind == "shoes")
     if kind == "diffusion":
-        section = config.diffusion
-        if section.backend == "passthrough":
-            return {}
-        models = {section.model, *(net.model for net in section.controlnets)}
-        return {model: _model_hash(model) for model in sorted(models)}
+        return _diffusion_identity(config.diffusion)
     raise ValueError(f"no assets of kind {kind!r}")
 
 
@@ -194,9 +193,22 @@ def _place_identity(name: str) -> str:
     return sha256_text(canonical_json([content_hash(find_file("place", name)), declared]))
 
 
+def _diffusion_identity(section: DiffusionSection) -> dict[str, str]:
+    """Hashes of all local models and of the reference pictures; nothing for the pass-through."""
+    if section.backend == "passthrough":
+        return {}
+    rows = (*section.controlnets, *section.loras, *section.references)
+    models = {section.model, *(row.model for row in rows)}
+    pictures = {image for row in section.references for image in row.images}
+    found = {model: _model_hash(model) for model in sorted(models)}
+    return found | {
+        f"reference {name}": content_hash(find_file("reference", name)) for name in sorted(pictures)
+    }
+
+
 def _model_hash(model: str) -> str:
     """Content hash of a local model folder; a hub id stands for itself (its revision is config)."""
-    folder = Path(model)
+    folder = EMBEDDED_MODEL_DIR if model == "embedded" else Path(model)
     if not folder.is_dir():
         return "hub"
     files = sorted(p for p in folder.rglob("*") if p.is_file())

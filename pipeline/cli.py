@@ -1,6 +1,7 @@
 """The `genb` command: look at this machine, at a scene, at a finished dataset."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -61,6 +62,10 @@ def _parser() -> argparse.ArgumentParser:
     _dataset_options(bring, "genb", "out/bedlam")
     bring.set_defaults(run=_bedlam_import)
 
+    sweep = commands.add_parser("sweep", help="change against drift over noise levels; recommends")
+    _sweep_options(sweep)
+    sweep.set_defaults(run=_sweep)
+
     give = commands.add_parser("bedlam-export", help="BEDLAM's files from scene files")
     give.add_argument("files", type=Path, nargs="+", metavar="SCENE.json")
     give.add_argument("--config", default="genb", help="whose people and motions the scenes are of")
@@ -92,6 +97,25 @@ def _garment_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--picture", type=Path, metavar="PNG", help="draw before and after")
     parser.add_argument("--config", default="genb", help="name in render_configs/ or TOML path")
     parser.add_argument("--seed", type=int, default=0, help="of a built-in motion")
+
+
+def _sweep_options(parser: argparse.ArgumentParser) -> None:
+    _dataset_options(parser, "genb", "out/sweep")
+    parser.add_argument("--scenes", type=int, default=8, help="scenes to paint (default 8)")
+    parser.add_argument("--levels", type=_integers, metavar="N,N", help="default: 8 up to steps")
+    parser.add_argument(
+        "--strategies",
+        type=lambda text: text.split(","),
+        metavar="NAME,NAME",
+        help="of global, regional, graded, schedule, background (default: all but schedule)",
+    )
+    parser.add_argument("--repeats", type=int, default=2, help="seeds per picture (default 2)")
+    parser.add_argument("--keep", type=float, default=0.9, help="share to be kept (default 0.9)")
+    parser.add_argument("--from", type=Path, dest="source", metavar="DIR", help="use its renders")
+
+
+def _integers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
 
 
 def _dataset_options(parser: argparse.ArgumentParser, config: str, out: str) -> None:
@@ -156,6 +180,30 @@ def _inspect(args: argparse.Namespace) -> int:
     from pipeline.inspection import inspect
 
     print(inspect(args.dir, args.key))
+    return 0
+
+
+def _sweep(args: argparse.Namespace) -> int:
+    # Before numpy is loaded: the last bits of its products depend on the number of threads.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    from pipeline.config import load_config
+    from pipeline.sweep.grid import make_sweep
+    from pipeline.sweep.run import run_sweep
+
+    sweep = make_sweep(
+        load_config(args.config),
+        args.seed,
+        args.out.absolute(),
+        args.scenes,
+        args.levels,
+        args.strategies,
+        args.repeats,
+        args.keep,
+        args.source.absolute() if args.source else None,
+    )
+    choice, page = run_sweep(sweep)
+    name = f", strategy {choice.strategy}" if choice.strategy else ""
+    print(f"recommended: level {choice.level}{name}. {choice.reason}\nreport: {page}")
     return 0
 
 

@@ -1,6 +1,6 @@
 """Configuration: TOML layers checked once by pydantic, then trusted.
 
-The tables are in `pipeline.config_sections`, `pipeline.config_camera` and `pipeline.config_looks`;
+The tables are in `pipeline.config_sections` and the other `pipeline.config_*` modules;
 the files in `render_configs/` only say what differs from their defaults.
 """
 
@@ -11,14 +11,21 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError, model_validator
 
 from pipeline.config_camera import CameraRig, CameraSection
+from pipeline.config_diffusion import (
+    ControlNet,
+    DiffusionSection,
+    DriftSection,
+    Lora,
+    NoiseSection,
+    Reference,
+    ViewSection,
+)
 from pipeline.config_looks import FabricFolder, HairSection, LookSection
 from pipeline.config_place import PlaceSection
 from pipeline.config_sections import (
     AuditSection,
     BodySection,
     CastSection,
-    ControlNet,
-    DiffusionSection,
     ExecutionSection,
     ExposureSection,
     GarmentSection,
@@ -26,7 +33,6 @@ from pipeline.config_sections import (
     LimitSection,
     MotionSection,
     MotionSource,
-    NoiseSection,
     PlausibilitySection,
     RenderSection,
     SceneSection,
@@ -46,6 +52,7 @@ __all__ = [
     "Config",
     "ControlNet",
     "DiffusionSection",
+    "DriftSection",
     "ExecutionSection",
     "ExposureSection",
     "FabricFolder",
@@ -54,15 +61,18 @@ __all__ = [
     "LightSection",
     "LimitSection",
     "LookSection",
+    "Lora",
     "MotionSection",
     "MotionSource",
     "NoiseSection",
     "PlausibilitySection",
+    "Reference",
     "RenderSection",
     "SceneSection",
     "Section",
     "ShardSection",
     "Spread",
+    "ViewSection",
     "find_config",
     "load_config",
 ]

@@ -253,72 +253,6 @@ class ExposureSection(Section):
     max_people_clipped: Unit = 0.35
 
 
-class ControlNet(Section):
-    """One ControlNet and the ground-truth control that drives it."""
-
-    control: Literal["openpose", "depth", "normal", "canny"]
-    model: str
-    revision: str | None = None
-    scale: Annotated[float, Field(ge=0, le=2)] = 1.0
-
-
-class NoiseSection(Section):
-    """Noise level per region, in denoising steps out of `steps`; -1 means the global level.
-
-    `silhouette_band` caps the level within `silhouette_band_px` of every outline; -1 is no cap.
-    """
-
-    face: int = -1
-    hands: int = -1
-    skin: int = -1
-    garments: int = -1
-    hair: int = -1
-    background: int = -1
-    silhouette_band: int = -1
-    silhouette_band_px: Annotated[int, Field(ge=0, le=64)] = 6
-
-
-class DiffusionSection(Section):
-    """Re-rendering with an integer noise level: `denoise_steps` of `steps`, 0 is a pass-through."""
-
-    backend: Literal["passthrough", "diffusers"] = "passthrough"
-    family: Literal["sd15", "sdxl"] = "sd15"
-    model: str = ""
-    revision: str | None = None
-    controlnets: list[ControlNet] = []
-    steps: Annotated[int, Field(ge=1, le=200)] = 20
-    denoise_steps: Annotated[int, Field(ge=0, le=200)] = 0
-    noise: NoiseSection = NoiseSection()
-    scheduler: Literal["ddim", "euler", "dpm++"] = "dpm++"
-    guidance_scale: Annotated[float, Field(ge=0, le=30)] = 5.0
-    prompt: str = ""
-    negative_prompt: str = "cartoon, painting, 3d render, deformed hands, extra limbs, text"
-    detail: Literal["decoded", "residual"] = "decoded"
-    paste_back: bool = True
-    save_controls: bool = False
-    local_files_only: bool = True
-    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
-    max_drift_px: Annotated[float, Field(gt=0)] = 2.0
-    min_flow_share: Unit = 0.6
-    min_boundary_ratio: Annotated[float, Field(ge=0)] = 0.0
-    on_drift: Literal["reject", "passthrough"] = "passthrough"
-    finish: bool = True
-
-    @model_validator(mode="after")
-    def _levels(self):
-        levels = [v for k, v in self.noise if k != "silhouette_band_px"]
-        if self.denoise_steps > self.steps or max(levels) > self.steps:
-            raise ValueError(f"a noise level cannot exceed steps = {self.steps}")
-        if min(levels) < -1:
-            raise ValueError("a regional noise level is -1 (use denoise_steps) or 0..steps")
-        if self.backend == "diffusers" and not self.model:
-            raise ValueError(
-                "backend = 'diffusers' needs model = '<local folder or hub id>' "
-                "(see render_configs/diffusion/ for ready presets)"
-            )
-        return self
-
-
 class ShardSection(Section):
     """What is written for training code."""
 
@@ -338,10 +272,15 @@ class ExecutionSection(Section):
     """How fast, never what: nothing here changes a byte of the dataset.
 
     cloth_store_gib: size of the store of cloth simulations in the cache folder, shared by all
-    datasets; 0 keeps none.
+    datasets; 0 keeps none. batch: pictures re-rendered at once on a GPU (a CPU paints one by one).
+    offload: where models wait: `none`, on the device; `model`, in main memory, one part at a time
+    on the device; `sequential`, layer by layer (slow, least memory). Too little memory is answered
+    with smaller batches and more saving before it is an error.
     """
 
     device: Literal["cpu", "cuda", "optix", "hip", "metal", "oneapi"] = "cpu"
     threads: Annotated[int, Field(ge=0)] = 0
     scene_time_limit_s: Annotated[float, Field(gt=0)] = 1800.0
     cloth_store_gib: Annotated[float, Field(ge=0)] = 4.0
+    batch: Annotated[int, Field(ge=1, le=64)] = 1
+    offload: Literal["none", "model", "sequential"] = "none"

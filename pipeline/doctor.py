@@ -2,13 +2,15 @@
 
 import importlib.metadata
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from pipeline import assets
-from pipeline.config import load_config
+from pipeline.config import CONFIG_DIR, load_config
+from pipeline.diffusion.models import check_models
 from pipeline.errors import GenbError
 
 _PACKAGES = (
@@ -80,6 +82,9 @@ def report_machine() -> tuple[str, bool]:
         needed=False,
     )
     check("CUDA=True" in (_probe(_TORCH_PROBE) or ""), "GPU for diffusion (CUDA)", "", needed=False)
+    for name, missing in _presets():
+        commands = " && ".join(missing)
+        check(not missing, f"weights of diffusion/{name}", commands, needed=False)
     folder = assets.user_assets_dir()
     licensed = bool(folder and (folder / "smplx" / "SMPLX_NEUTRAL.npz").is_file())
     check(
@@ -107,6 +112,21 @@ def report_machine() -> tuple[str, bool]:
     )
     lines.append("All good." if healthy else "Put the MISS lines right first.")
     return "\n".join(lines), healthy
+
+
+def _presets() -> list[tuple[str, list[str]]]:
+    """Every re-rendering preset with the commands that fetch what it lacks here."""
+    found = []
+    for path in sorted((CONFIG_DIR / "diffusion").glob("*.toml")):
+        if path.stem == "random":
+            continue
+        try:
+            check_models(load_config(str(path)))
+            found.append((path.stem, []))
+        except GenbError as error:
+            commands = dict.fromkeys(re.findall(r"`(hf download [^`]+)`", str(error)))
+            found.append((path.stem, list(commands) or [str(error)]))
+    return found
 
 
 def _motion_files(folder: Path | None) -> int:

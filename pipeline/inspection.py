@@ -9,8 +9,18 @@ from PIL import Image
 from pipeline.errors import GenbError
 from pipeline.shards.index import read_index
 from pipeline.shards.read import Sample, find_sample
+from pipeline.shards.sample import UNMEASURED
 from pipeline.storage import atomic_file, read_json
 from pipeline.truth.schema import VISIBILITY
+
+_NUMBERS = (
+    *("occlusion", "truncation", "age_years", "stature_m", "vfov_deg", "distance_m"),
+    *("drift_mean_px", "change"),
+)
+_NAMES = (
+    *("sex", "action", "garments", "hdri"),
+    *("appearance", "strategy", "steps_applied", "decision", "drift_decision"),
+)
 
 
 def inspect(out: Path, key: str | None = None, picture: Path | None = None) -> str:
@@ -52,14 +62,14 @@ def _dataset_text(out: Path) -> str:
         f"  {counts['samples']} images, {counts['people']} people, {counts['shards']} shard(s), "
         f"{counts['scenes']} scenes of which {counts['rejected']} rejected",
     ]
-    for name in ("occlusion", "truncation", "age_years", "stature_m", "vfov_deg", "distance_m"):
-        values = [row[name] for row in rows]
+    for name in _NUMBERS:
+        values = [row[name] for row in rows if row[name] != UNMEASURED]
         if values:
             low, middle, high = np.percentile(values, [0, 50, 100])
-            lines.append(f"  {name:<12} {low:8.2f} {middle:8.2f} {high:8.2f}  (min, median, max)")
-    for name in ("sex", "action", "garments", "hdri", "steps_applied", "decision"):
+            lines.append(f"  {name:<14} {low:8.2f} {middle:8.2f} {high:8.2f}  (min, median, max)")
+    for name in _NAMES:
         counted = Counter(row[name] for row in rows).most_common(6)
-        lines.append(f"  {name:<12} " + ", ".join(f"{_named(value)} {n}" for value, n in counted))
+        lines.append(f"  {name:<14} " + ", ".join(f"{_named(value)} {n}" for value, n in counted))
     lines += [
         f"  rejected: scene {r['scene']} at {r['stage']}: {r['reason']}"
         for r in description["rejected"]
@@ -76,14 +86,12 @@ def _named(value: object) -> str:
 
 def _sample_text(sample: Sample) -> str:
     facts, labels = sample.json(), sample.labels()
-    camera, rerender = facts["camera"], facts["rerender"]
+    camera = facts["camera"]
     lines = [
         f"{sample.key} in {facts['shard']}: {camera['width']} x {camera['height']}, "
         f"vfov {camera['vfov_deg']:.2f} deg, focal {camera['focal_px']:.1f} px, "
         f"{facts['light']['place']}, light {facts['light']['hdri'] or 'sun and sky'}",
-        f"  noise {rerender['steps_applied']} of {rerender['steps']} steps "
-        f"({rerender['backend']}), {rerender['decision']}, "
-        f"drift {rerender['drift_mean_px']:.2f} px",
+        *_rerender_lines(facts["appearance"], facts["rerender"]),
     ]
     names = {code: name for name, code in VISIBILITY.items()}
     for k, person in enumerate(facts["people"]):
@@ -94,6 +102,8 @@ def _sample_text(sample: Sample) -> str:
             f"{person['garments'] or 'no garments'}, {person['distance_m']:.2f} m away",
             f"    {person['occlusion']:.1%} occluded, {person['truncation']:.1%} outside; joints: "
             + ", ".join(f"{n} {name}" for name, n in codes.most_common()),
+            f"    {person['drift_decision']}, drift {_figure(person['drift_mean_px'])} px, "
+            f"{_figure(person['drift_used_share'])} followed, change {_figure(person['change'])}",
         ]
     lines.append("  audit " + ", ".join(f"{n} {v:.4g}" for n, v in facts["audit"].items()))
     lines.append("  members:")
@@ -101,3 +111,22 @@ def _sample_text(sample: Sample) -> str:
     lines.append("  labels:")
     lines += [f"    {name:<16} {a.dtype!s:<8} {a.shape}" for name, a in sorted(labels.items())]
     return "\n".join(lines)
+
+
+def _rerender_lines(appearance: int, rerender: dict) -> list[str]:
+    """What painted a picture, and what was decided about it."""
+    levels = ", ".join(f"{region} {level}" for region, level in rerender["levels"].items())
+    lines = [
+        f"  appearance {appearance}: {rerender['steps_applied']} of {rerender['steps']} steps "
+        f"({rerender['model'] or rerender['backend']}), {rerender['decision']}",
+        f"  {rerender['strategy']} noise: {levels}",
+        f"  drift {_figure(rerender['drift_mean_px'])} px, of the first painting "
+        f"{_figure(rerender['first_drift_mean_px'])} px; change {_figure(rerender['change'])}, "
+        f"of colour {_figure(rerender['colour_change'])}; flicker of people "
+        f"{_figure(rerender['flicker_people'])}, of all {_figure(rerender['flicker_all'])}",
+    ]
+    return lines + ([f"  because {rerender['reason']}"] if rerender["reason"] else [])
+
+
+def _figure(value: float) -> str:
+    return "unmeasured" if value == UNMEASURED else f"{value:.2f}"

@@ -43,7 +43,8 @@ def _check_writable(plan: Plan) -> None:
 
 
 def _check_space(plan: Plan, scenes: int) -> None:
-    needed = scenes * plan.config.scene.frames * _BYTES_PER_SCENE
+    pictures = plan.config.scene.frames * plan.config.diffusion.appearances
+    needed = scenes * pictures * _BYTES_PER_SCENE
     pixels = plan.config.camera.width * plan.config.camera.height / 512**2
     stat = os.statvfs(plan.out)
     free = stat.f_bavail * stat.f_frsize

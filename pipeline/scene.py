@@ -282,6 +282,11 @@ def frame_name(frame: int) -> str:
     return f"frame_{frame:04d}"
 
 
+def picture_name(frame: int, appearance: int) -> str:
+    """File stem of one appearance of a frame, e.g. `frame_0003`, or `frame_0003_a2`."""
+    return frame_name(frame) + (f"_a{appearance}" if appearance else "")
+
+
 def read_scene(path: Path) -> SceneSpec:
     """Scene from its JSON file; raises GenbError with every fault."""
     try:

@@ -29,6 +29,7 @@ class Stream(IntEnum):
     FRAMING = 14
     OPTICS = 15
     PLACE = 16
+    PROMPT = 17
 
 
 def generator(seed: int, stream: Stream, *indices: int) -> np.random.Generator:

@@ -56,8 +56,8 @@ STAGES = {
             "render", 6, _RENDERED_BY, ("bodies", "dress"), asset_kinds=("hdri", "look", "place")
         ),
         Stage("truth", 7, ("audit", "exposure"), ("render",)),
-        Stage("rerender", 1, ("diffusion",), ("truth",), asset_kinds=("diffusion",), seeded=True),
-        Stage("shards", 5, ("shards",), ("rerender",)),
+        Stage("rerender", 2, ("diffusion",), ("truth",), asset_kinds=("diffusion",), seeded=True),
+        Stage("shards", 6, ("shards",), ("rerender",)),
     )
 }
 SCENE_STAGES = ("compose", "bodies", "render", "truth", "rerender")

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.config import DriftSection
 from pipeline.conventions import PARTS, project, transform
 from pipeline.errors import GenbError
-from pipeline.shards.index import read_index
+from pipeline.shards.consistency import appearance_faults, labelled, rerender_faults
+from pipeline.shards.index import index_row, read_index
 from pipeline.shards.read import UNREADABLE, Sample, read_samples
+from pipeline.shards.sample import sample_key
 from pipeline.storage import read_json, sha256_file
 from pipeline.truth.labels import modal_box
 from pipeline.truth.schema import LABEL_ARRAYS, SEEN, VISIBILITY, array_faults, dense_arrays
@@ -43,7 +46,7 @@ def verify(out: Path) -> list[str]:
         ]
         faults += _count_faults(description, contents)
         faults += _croissant_faults(out)
-        faults += _index_faults(out, description, [p for _, people in contents for p in people])
+        faults += _index_faults(out, [r for _, rows in contents for r in rows])
     except (GenbError, TypeError, *UNREADABLE) as error:
         return [f"{out / 'dataset.json'}: {error!r}"]
     return faults
@@ -56,12 +59,12 @@ def _unlisted_tars(out: Path, description: dict) -> list[str]:
 
 
 def _check_shard(out: Path, description: dict, shard: dict, faults: list[str]) -> tuple:
-    """Check one tar, adding to `faults`; returns its keys and its (key, person facts) pairs."""
+    """Check one tar, adding to `faults`; returns its keys and the index rows of its people."""
     tar = out / "shards" / shard["shard"]
-    keys, people = [], []
+    keys, rows, sound = [], [], []
     if not tar.is_file():
         faults.append(f"{tar.name}: missing")
-        return keys, people
+        return keys, rows
     digest = sha256_file(tar)
     if digest != shard["sha256"]:
         faults.append(f"{tar.name}: its SHA-256 is not the one in dataset.json")
@@ -74,15 +77,18 @@ def _check_shard(out: Path, description: dict, shard: dict, faults: list[str]) -
             where = f"{tar.name}: {sample.key}"
             try:
                 facts = sample.json()
-                people += [(sample.key, person) for person in facts["people"]]
+                rows += [index_row(tar.name, facts, person) for person in facts["people"]]
                 faults += [f"{where}: {fault}" for fault in sample_faults(sample, description)]
+                sound.append(labelled(sample, facts))
             except UNREADABLE as error:
                 faults.append(f"{where}: cannot be read ({error!r})")
     except GenbError as error:
         faults.append(f"{tar.name}: {error}")
     if keys != shard["samples"]:
         faults.append(f"{tar.name}: its samples are not those listed in dataset.json")
-    return keys, people
+    appearances = description["config"]["diffusion"]["appearances"]
+    faults += [f"{tar.name}: {fault}" for fault in appearance_faults(sound, keys, appearances)]
+    return keys, rows
 
 
 def sample_faults(sample: Sample, description: dict) -> list[str]:
@@ -97,8 +103,9 @@ def sample_faults(sample: Sample, description: dict) -> list[str]:
     facts, labels = sample.json(), sample.labels()
     arrays = LABEL_ARRAYS | dense_arrays(config["shards"]["dense_keypoints"])
     faults = array_faults(labels, arrays)
-    if facts["key"] != sample.key:
-        faults.append(f"its JSON says it is {facts['key']}")
+    told = sample_key(facts["scene"], facts["frame"], facts["appearance"])
+    if (facts["key"], told) != (sample.key, sample.key):
+        faults.append(f"its JSON says it is {facts['key']}, and {told}")
     if faults:
         return faults
     return [
@@ -109,6 +116,7 @@ def sample_faults(sample: Sample, description: dict) -> list[str]:
         *_projection_faults(labels, facts),
         *_pixel_faults(sample, labels, facts),
         *_people_faults(labels, facts),
+        *rerender_faults(facts, DriftSection.model_validate(config["diffusion"]["drift"])),
     ]
 
 
@@ -258,7 +266,7 @@ def _count_faults(description: dict, contents: list[tuple]) -> list[str]:
     keys = [key for shard_keys, _ in contents for key in shard_keys]
     found = {
         "samples": len(keys),
-        "people": sum(len(people) for _, people in contents),
+        "people": sum(len(rows) for _, rows in contents),
         "shards": len(contents),
         "rejected": len(rejected),
     }
@@ -294,7 +302,8 @@ def _croissant_faults(out: Path) -> list[str]:
     ]
 
 
-def _index_faults(out: Path, description: dict, people: list[tuple[str, dict]]) -> list[str]:
+def _index_faults(out: Path, people: list[dict]) -> list[str]:
+    """people: the rows that the index should have."""
     if not (out / "index.parquet").is_file():
         return []
     try:
@@ -302,15 +311,18 @@ def _index_faults(out: Path, description: dict, people: list[tuple[str, dict]]) 
     except (OSError, ValueError) as error:
         return [f"index.parquet: cannot be read ({error})"]
     listed = Counter((row["key"], row["person"]) for row in rows)
-    present = Counter((key, person["person"]) for key, person in people)
+    present = Counter((row["key"], row["person"]) for row in people)
     if listed != present:
         odd = sorted((listed - present) | (present - listed))[:5]
         return [f"index.parquet: its rows are not the people in the shards, e.g. {odd}"]
-    facts = {(key, person["person"]): person for key, person in people}
+    expected = {(row["key"], row["person"]): row for row in people}
     wrong = [
-        f"{row['key']} person {row['person']}: {name}"
+        f"{row['key']} person {row['person']}: {', '.join(_unequal(row, other))}"
         for row in rows
-        for name in ("action", "age_years", "occlusion", "mask_area_px", "distance_m")
-        if row[name] != facts[row["key"], row["person"]][name]
+        if row != (other := expected[row["key"], row["person"]])
     ]
     return [f"index.parquet: differs from the shards at {line}" for line in wrong[:20]]
+
+
+def _unequal(row: dict, other: dict) -> list[str]:
+    return [n for n in row | other if n not in row or n not in other or row[n] != other[n]]

@@ -90,3 +90,13 @@ def small_ground():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(world, "GROUND_PX", 256)
         yield
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """Folders of tiny random pipelines by family; torch on one thread, as in the product."""
+    import torch
+    from diffusion_models import TinyModels
+
+    torch.set_num_threads(1)
+    return TinyModels(tmp_path_factory.mktemp("tiny"))

@@ -98,3 +98,115 @@ def relooked(image: np.ndarray, rng: np.random.Generator, amount: float = 1.0) -
     x += amount * 0.06 * blotches / blotches.std()
     x += amount * 0.03 * rng.standard_normal(image.shape)
     return (x.clip(0, 1) * 255).astype(np.uint8)
+
+
+def behind(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The image (H, W, 3) u8 without what is in `mask` (H, W) bool: the nearest other pixels."""
+    hole = cv2.dilate(mask.astype(np.uint8), np.ones((5, 5)))
+    _, nearest = cv2.distanceTransformWithLabels(
+        hole, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    pixel = np.zeros(nearest.max() + 1, np.int64)
+    outside = np.flatnonzero(hole.ravel() == 0)
+    pixel[nearest.ravel()[outside]] = outside
+    filled = image.reshape(-1, 3)[pixel[nearest]]
+    return np.where(hole[..., None] > 0, cv2.GaussianBlur(filled, (0, 0), 2), image)
+
+
+def moved_person(
+    image: np.ndarray, mask: np.ndarray, pull_px: np.ndarray, behind_mask: bool = False
+) -> np.ndarray:
+    """The image with the content of `mask` moved before a background that stays.
+
+    pull_px: (H, W, 2) f32: what ends up at a pixel comes from pixel - pull_px. behind_mask: the
+    mask stays too, as a window that the person moves behind.
+    """
+    height, width = mask.shape
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    x, y = x - pull_px[..., 0], y - pull_px[..., 1]
+    person = cv2.remap(image, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+    if behind_mask:
+        return np.where(mask[..., None], person, image)
+    cover = cv2.remap(mask.astype(np.float32), x, y, cv2.INTER_LINEAR)[..., None]
+    mixed = cover * person + (1 - cover) * behind(image, mask)
+    return mixed.round().clip(0, 255).astype(np.uint8)
+
+
+def uniform_pull(shape: tuple[int, int], distance_px: float, angle_rad: float) -> np.ndarray:
+    """Pull (H, W, 2) f32 of a motion by the same distance everywhere."""
+    pull = np.empty((*shape, 2), np.float32)
+    pull[...] = distance_px * np.cos(angle_rad), distance_px * np.sin(angle_rad)
+    return pull
+
+
+def wavy_pull(mask: np.ndarray, distance_px: float, rng: np.random.Generator) -> np.ndarray:
+    """Pull (H, W, 2) f32 that changes smoothly over some 60 px, of that mean length in the mask.
+
+    Long vectors are shortened, so that hardly any has more than twice the mean length.
+    """
+    noise = rng.standard_normal((*mask.shape, 2)).astype(np.float32)
+    pull = cv2.GaussianBlur(noise, (0, 0), 24)
+    pull /= np.sqrt((pull**2).sum(axis=2, keepdims=True) + 2 * (pull[mask] ** 2).sum(axis=1).mean())
+    return pull * np.float32(distance_px / np.linalg.norm(pull, axis=-1)[mask].mean())
+
+
+def pushed_px(pull_px: np.ndarray) -> np.ndarray:
+    """(H, W) f32: how far what was at each pixel is moved by `pull_px`, by fixed-point steps."""
+    height, width = pull_px.shape[:2]
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    push = np.zeros_like(pull_px)
+    for _ in range(30):
+        push = cv2.remap(
+            pull_px,
+            x + push[..., 0],
+            y + push[..., 1],
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+    return np.linalg.norm(push, axis=-1)
+
+
+def with_extra_arm(
+    image: np.ndarray, mask: np.ndarray, source_xy: tuple[int, int], rng: np.random.Generator
+) -> np.ndarray:
+    """The image with an arm before the middle of the person in `mask`.
+
+    Its texture is that around `source_xy`, turned; its length is 0.3 of the person's height and its
+    width 0.06.
+    """
+    depth = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
+    inner = np.argwhere(depth > 0.5 * depth.max())
+    centre = inner[rng.integers(len(inner))][::-1].astype(np.float64)
+    height = np.ptp(np.flatnonzero(mask.any(axis=1)))
+    angle = rng.uniform(0, np.pi)
+    half = 0.15 * height * np.array([np.cos(angle), np.sin(angle)])
+    arm = np.zeros(mask.shape, np.uint8)
+    ends = [tuple(int(v) for v in np.round(centre + side * half)) for side in (-1, 1)]
+    cv2.line(arm, *ends, 1, max(round(0.06 * height), 1))
+    turn = cv2.getRotationMatrix2D(
+        (float(source_xy[0]), float(source_xy[1])), rng.uniform(40, 320), 1
+    )
+    turn[:, 2] += centre - source_xy
+    texture = cv2.warpAffine(image, turn, mask.shape[::-1], borderMode=cv2.BORDER_REFLECT)
+    return _blended(image, texture, arm > 0)
+
+
+def without(image: np.ndarray, limb: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The image with background instead of the part `limb` (H, W) bool of the person in `mask`."""
+    return _blended(image, behind(image, mask), limb)
+
+
+def with_turned(
+    image: np.ndarray, limb: np.ndarray, mask: np.ndarray, angle_deg: float
+) -> np.ndarray:
+    """The image with the part `limb` of the person in `mask` turned about its upper end."""
+    y, x = np.argwhere(limb)[0]
+    turn = cv2.getRotationMatrix2D((float(x), float(y)), angle_deg, 1)
+    size = mask.shape[::-1]
+    turned = cv2.warpAffine(limb.astype(np.uint8), turn, size) > 0
+    return _blended(without(image, limb, mask), cv2.warpAffine(image, turn, size), turned)
+
+
+def _blended(image: np.ndarray, other: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    cover = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.7)[..., None]
+    return (cover * other + (1 - cover) * image).round().astype(np.uint8)

@@ -5,6 +5,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from made_appearances import two_appearances
 from made_scenes import made_dataset
 from PIL import Image
 
@@ -22,7 +23,9 @@ from pipeline.report.overlays import (
     part_picture,
     person_colour,
 )
+from pipeline.report.rerendering import noise_text, rerender_section
 from pipeline.shards.index import read_index
+from pipeline.shards.sample import UNMEASURED
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +61,72 @@ def test_charts_count_every_person_once(made, page):
     for title, count in (("occlusion", len(rows)), ("people per image", 3)):
         chart = re.search(f"<figcaption>{title}</figcaption>.*?</figure>", page)[0]
         assert sum(int(n) for n in re.findall(r": (\d+)</title>", chart)) == count
+
+
+LIMITS = {"max_px": 2.0, "max_change": 0.0, "on_drift": "person", "detector": ""}
+
+
+def test_section_shows_every_person_whose_drift_is_known(made):
+    rows = read_index(made.plan.out / "index.parquet")
+    rows = [row | {"steps_run": 6, "steps_applied": 6, "drift_mean_px": 0.5} for row in rows]
+    rows[1] |= {"drift_mean_px": UNMEASURED}
+    page = rerender_section(rows, LIMITS)
+    chart = re.search("<figcaption>drift per person against noise, in the.*?</figure>", page)[0]
+    assert chart.count("<circle") == len(rows) - 1
+    assert (
+        "max_px = 2.0, on_drift = person" in page
+        and "detector" not in page
+        and "max_change" not in page
+    )
+    assert "flicker of people" in page
+    still = [row | {"flicker_people": UNMEASURED} for row in rows]
+    assert "flicker of people" not in rerender_section(still, LIMITS)
+
+
+def test_repaired_people_stand_in_a_table_with_the_reason_once(made):
+    rows = read_index(made.plan.out / "index.parquet")
+    assert "<h3>Repaired people</h3><p>None.</p>" in rerender_section(rows, LIMITS)
+    repair = {"decision": "render", "reason": "person 0 moved; person 1 <faded>", "attempts": 3}
+    rows[0] |= repair | {"drift_decision": "render", "first_drift_mean_px": 4.25}
+    rows[1] |= repair | {"drift_decision": "calmed", "first_drift_mean_px": UNMEASURED}
+    rows[2] |= repair
+    table = re.search("<h3>Repaired people.*", rerender_section(rows, LIMITS), re.DOTALL)[0]
+    assert "1 render, 1 calmed of 7 people" in table
+    assert table.count("person 1 &lt;faded&gt;") == 1 and "<faded>" not in table
+    assert "<td>000000_0000</td><td>0</td><td>render</td><td>4.25</td>" in table
+    assert "<td>000000_0000</td><td>1</td><td>calmed</td><td></td>" in table
+    assert table.count("<td>000000_0000</td>") == 2
+
+
+def test_pictures_are_grouped_by_their_noise_levels(made):
+    rows = read_index(made.plan.out / "index.parquet")
+    rows[-1] |= {"strategy": "graded", "level_face": 3}
+    table = re.search("<table>.*?</table>", rerender_section(rows, LIMITS))[0]
+    assert table.count("<tr>") == 3
+    assert re.search("<td>graded</td><td>20</td><td>3</td>.*?<td>1</td>", table)
+
+
+def test_noise_is_told_by_groups_of_regions():
+    levels = {"face": 2, "hands": 2, "hair": 6, "skin": 6, "background": 6}
+    told = {"steps_applied": 6, "strategy": "regional", "steps": 20, "silhouette_band": -1}
+    text = noise_text(told | {"levels": levels})
+    assert text == "regional noise of 20 steps: face, hands 2; others 6"
+    same = noise_text(told | {"levels": dict.fromkeys(levels, 4), "silhouette_band": 1})
+    assert same == "regional noise of 20 steps: everywhere 4; outlines 1"
+    assert noise_text(told | {"levels": levels, "steps_applied": 0}) == "noise 0"
+
+
+def test_cards_and_sheet_tell_the_appearances(made):
+    plan = two_appearances(made.plan.body_dir, made.plan.out)
+    page = (plan.out / "report" / "index.html").read_text()
+    for appearance, key in enumerate(("000000_0001", "000000_0001_a1")):
+        card = re.search(f'<article id="{key}">.*?</article>', page)[0]
+        assert f"appearance {appearance}, accepted · noise 0" in card
+    sheet = contact_sheet(plan, 2, 0)
+    height, width = made.passes[2][0].depth.shape
+    final = Image.open(plan.scene_dir("rerender", 2) / "frame_0000_a1.png")
+    tile = sheet[66 + 2 * height : 66 + 3 * height, :width]
+    assert np.array_equal(tile, np.asarray(final))
 
 
 def test_histogram_is_the_histogram():

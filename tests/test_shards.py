@@ -16,14 +16,15 @@ from made_scenes import (
 )
 from PIL import Image
 
+from pipeline import assets
 from pipeline.errors import GenbError
 from pipeline.jobs import Job
 from pipeline.shards.__main__ import run
 from pipeline.shards.finish import dataset_complete, finish_dataset
 from pipeline.shards.index import read_index
+from pipeline.shards.licences import asset_rows
 from pipeline.shards.read import find_sample, read_samples
 from pipeline.shards.records import checksum_path, read_record, shard_complete, shard_path
-from pipeline.shards.sample import REGIONS, UNMEASURED, rerender_facts
 from pipeline.stages import Plan
 from pipeline.storage import read_json, read_npz, sha256_file
 
@@ -265,24 +266,34 @@ def test_finishing_without_a_shard_says_what_is_missing(shard):
         finish_dataset(shard, range(2))
 
 
-def test_repaired_image_counts_as_having_no_noise_and_no_value_is_null():
-    drift = {"mean_px": None, "p90_px": 2.0, "used_share": 0.5, "people": []}
-    record = {
+def test_licences_cover_every_model_and_reference_of_the_painting(tmp_path, monkeypatch):
+    row = {"licence": "CC-BY-4.0", "source": "a friend", "obtained": "by post"}
+    lines = [f'{name} = "{value}"' for name, value in row.items()]
+    lines += ['id = "street"', "redistributable = true", "commercial_use = false"]
+    (tmp_path / "reference.toml").write_text("[[asset]]\n" + "\n".join(lines))
+    monkeypatch.setenv("GENB_ASSETS", str(tmp_path))
+    assets.manifest.cache_clear()
+    painting = {
         "backend": "diffusers",
-        "steps": 20,
-        "steps_run": 6,
-        "levels": dict.fromkeys(REGIONS, 6),
-        "silhouette_band": -1,
-        "seed": 1,
-        "decision": "repaired",
-        "reason": None,
-        "drift": drift,
+        "denoise_steps": 4,
+        "model": "stable-diffusion-v1-5/stable-diffusion-v1-5",
+        "controlnets": [{"control": "softedge", "model": "random-tiny"}],
+        "loras": [{"model": "a/lora"}],
+        "references": [{"model": "an/adapter", "images": ["street"]}],
     }
-    facts = rerender_facts(record)
-    assert facts["steps_run"] == 6 and facts["steps_applied"] == 0
-    assert rerender_facts(record | {"decision": "accepted"})["steps_applied"] == 6
-    assert facts["drift_mean_px"] == UNMEASURED and facts["drift_p90_px"] == 2.0
-    assert None not in facts.values()
+    rows = asset_rows(make_plan(tmp_path, diffusion=painting).config, [], [], [], [])
+    painted_by = {r["id"]: r for r in rows if r["kind"] in ("diffusion", "reference")}
+    assert set(painted_by) == {
+        *("stable-diffusion-v1-5/stable-diffusion-v1-5", "random-tiny", "a/lora", "an/adapter"),
+        *("street", "lllyasviel/Annotators"),
+    }
+    assert painted_by["street"]["licence"] == "CC-BY-4.0"
+    assert not painted_by["street"]["commercial_use"]
+    assert "not in the manifest" in painted_by["a/lora"]["licence"]
+    assert painted_by["random-tiny"]["commercial_use"]
+    still = make_plan(tmp_path, diffusion=painting | {"denoise_steps": 0}).config
+    assert not {r["kind"] for r in asset_rows(still, [], [], [], [])} & {"diffusion", "reference"}
+    assets.manifest.cache_clear()
 
 
 def test_unknown_key_is_an_error_with_an_example(made):

@@ -1,11 +1,13 @@
 """`genb verify` accepts a sound dataset and names each planted fault, checksums repaired or not."""
 
 import io
+import json
 import shutil
-import tarfile
 
 import numpy as np
 import pytest
+from damaged_shards import label_change, repack
+from made_appearances import record_of, rerecorded
 from made_scenes import made_dataset
 from PIL import Image
 
@@ -14,7 +16,7 @@ from pipeline.inspection import inspect, sample_picture
 from pipeline.shards.index import read_index, write_index
 from pipeline.shards.read import find_sample
 from pipeline.shards.write import png_bytes
-from pipeline.storage import canonical_json, npz_bytes, read_json, sha256_file, write_json
+from pipeline.storage import canonical_json, npz_bytes, read_json, write_json
 from pipeline.verify import verify
 
 
@@ -29,27 +31,6 @@ def dataset(made, tmp_path):
     out = tmp_path / "dataset"
     shutil.copytree(made.plan.out, out, ignore=shutil.ignore_patterns("work", "report"))
     return out
-
-
-def repack(out, change, key="000000_0000"):
-    """Change one sample's members and repair every checksum, as a careful vandal would."""
-    tar = out / "shards" / "genb-000000.tar"
-    with tarfile.open(tar) as archive:
-        members = {m.name: archive.extractfile(m).read() for m in archive}
-    sample = {n.partition(".")[2]: d for n, d in members.items() if n.startswith(key)}
-    members = {n: d for n, d in members.items() if not n.startswith(key)}
-    change(sample)
-    members |= {f"{key}.{extension}": data for extension, data in sample.items()}
-    with tarfile.open(tar, "w", format=tarfile.USTAR_FORMAT) as archive:
-        for name in sorted(members):
-            info = tarfile.TarInfo(name)
-            info.size = len(members[name])
-            archive.addfile(info, io.BytesIO(members[name]))
-    digest = sha256_file(tar)
-    tar.with_name(f"{tar.name}.sha256").write_text(f"{digest}  {tar.name}\n")
-    description = read_json(out / "dataset.json")
-    description["shards"][0]["sha256"] = digest
-    write_json(out / "dataset.json", description)
 
 
 def test_sound_dataset_has_no_faults(dataset):
@@ -87,16 +68,6 @@ def test_extra_tar(dataset):
 def test_missing_checksum_file(dataset):
     (dataset / "shards" / "genb-000000.tar.sha256").unlink()
     assert any(fault.startswith("genb-000000.tar.sha256") for fault in verify(dataset))
-
-
-def label_change(change):
-    def spoil(members):
-        with np.load(io.BytesIO(members["npz"])) as archive:
-            labels = {name: archive[name] for name in archive.files}
-        change(labels)
-        members["npz"] = npz_bytes(labels)
-
-    return spoil
 
 
 def set_joint_2d(labels):
@@ -289,6 +260,12 @@ def wrong_key(members):
     members["json"] = members["json"].replace(b'"key":"000000_0000"', b'"key":"000000_0007"')
 
 
+def wrong_appearance(members):
+    facts = json.loads(members["json"])
+    record = record_of(facts) | {"appearance": 1}
+    members["json"] = canonical_json(rerecorded(facts, record)).encode()
+
+
 MEMBER_FAULTS = {
     swap_mask_ids: "mask_area_px",
     ghost_in_mask: "holds id 9",
@@ -306,6 +283,7 @@ MEMBER_FAULTS = {
     lost_member: "expected",
     wrong_fov: "fields of view",
     wrong_key: "its JSON says it is 000000_0007",
+    wrong_appearance: "and 000000_0000_a1",
 }
 
 

@@ -1,7 +1,7 @@
 """The registry of re-rendering backends and what passes between them and the stage.
 
-A backend is a module with a class that has `rerender(request) -> Rendered`. To add one: write the
-file, add its line below and its options to `pipeline.config.DiffusionSection`.
+A backend is a module with a class that has `rerender(requests) -> list[Rendered]`. To add one:
+write the file, add its line below and its options to `pipeline.config_diffusion.DiffusionSection`.
 """
 
 import importlib
@@ -21,23 +21,29 @@ BACKENDS = {
 
 @dataclass(frozen=True)
 class Request:
-    """One frame to re-render.
+    """One picture to make of one frame.
 
-    image: (H, W, 3) u8 RGB, the render. levels: (H, W) int32 denoising steps. part: (H, W) u8.
-    controls: control name -> (H, W, 3) u8 RGB. seed: 31-bit integer.
+    image: (H, W, 3) u8 RGB, the render. levels: (H, W) int32 denoising steps. part: (H, W) u8 and
+    instance: (H, W) u16. controls: control name -> (H, W, 3) u8 RGB. seed: 31-bit integer.
+    references: (h, w, 3) u8 RGB, one per entry of `diffusion.references`; reference_names: their
+    ids.
     """
 
     image: np.ndarray
     levels: np.ndarray
     part: np.ndarray
+    instance: np.ndarray
     controls: dict[str, np.ndarray]
     prompt: str
     seed: int
+    references: tuple[np.ndarray, ...] = ()
+    reference_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """image: (H, W, 3) u8 RGB at the request's size and geometry. record: JSON provenance."""
+    """image: (H, W, 3) u8 RGB at the request's size and geometry. record: JSON provenance, with at
+    least `backend` and `steps_run`."""
 
     image: np.ndarray
     record: dict = field(default_factory=dict)
@@ -48,8 +54,11 @@ class Backend(Protocol):
 
     def __init__(self, config: Config): ...
 
-    def rerender(self, request: Request) -> Rendered:
-        """Re-render one frame, deterministically."""
+    def rerender(self, requests: list[Request]) -> list[Rendered]:
+        """Make the pictures, deterministically; how they are batched changes nothing on a CPU."""
+
+    def reconfigured(self, config: Config) -> "Backend":
+        """The same loaded models under another configuration of noise."""
 
 
 def make_backend(config: Config) -> Backend:

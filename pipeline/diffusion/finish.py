@@ -62,10 +62,15 @@ def sample_look(rng: np.random.Generator) -> Look:
     )
 
 
-def finish_frame(image: np.ndarray, seed: int, scene: int, frame: int) -> tuple[np.ndarray, Look]:
-    """Finished copy of a frame, and its look. One camera per scene, fresh grain per frame."""
-    look = sample_look(generator(seed, Stream.FINISH, scene))
-    return apply_look(image, look, generator(seed, Stream.FINISH, scene, frame)), look
+def finish_frame(
+    image: np.ndarray, seed: int, scene: int, frame: int, appearance: int = 0
+) -> tuple[np.ndarray, Look]:
+    """Finished copy of a frame, and its look. One camera per scene and appearance, fresh grain per
+    frame."""
+    other = (appearance,) if appearance else ()
+    camera = (scene, 0, *other, 0) if appearance else (scene,)
+    look = sample_look(generator(seed, Stream.FINISH, *camera))
+    return apply_look(image, look, generator(seed, Stream.FINISH, scene, frame, *other)), look
 
 
 def apply_look(image: np.ndarray, look: Look, rng: np.random.Generator) -> np.ndarray:

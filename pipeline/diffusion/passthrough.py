@@ -5,11 +5,16 @@ from pipeline.diffusion.backends import Rendered, Request
 
 
 class Passthrough:
-    """Returns the render itself."""
+    """Returns the renders themselves."""
 
     def __init__(self, config: Config):
         pass
 
-    def rerender(self, request: Request) -> Rendered:
-        """The request's image."""
-        return Rendered(request.image, {"backend": "passthrough", "steps_run": 0})
+    def rerender(self, requests: list[Request]) -> list[Rendered]:
+        """The requests' images."""
+        record = {"backend": "passthrough", "steps_run": 0}
+        return [Rendered(request.image, dict(record)) for request in requests]
+
+    def reconfigured(self, config: Config) -> "Passthrough":
+        """Itself: it has nothing to configure."""
+        return self

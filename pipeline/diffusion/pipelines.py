@@ -1,138 +1,265 @@
-"""The `diffusers` backend: stock ControlNet img2img, SD1.5 or SDXL, with regional noise.
+"""The `diffusers` backend: stock ControlNet img2img with regional noise, in batches and views.
 
-The image is padded (never resampled) to what the networks need and cropped back, so a pixel stays
+The frame is padded (never resampled) to what the networks need and cropped back, so a pixel stays
 where it was. Pixels of level 0 come back as rendered when `paste_back` is on.
 """
 
-import warnings
+import copy
+from dataclasses import dataclass
 
 import cv2
-import diffusers
 import numpy as np
 import torch
-import transformers
-from diffusers import (
-    ControlNetModel,
-    DDIMScheduler,
-    DPMSolverMultistepScheduler,
-    EulerDiscreteScheduler,
-    StableDiffusionControlNetImg2ImgPipeline,
-    StableDiffusionXLControlNetImg2ImgPipeline,
-)
+from PIL import Image
 
 from pipeline.config import Config
 from pipeline.diffusion.backends import Rendered, Request
-from pipeline.diffusion.models import check_models, locate_base, locate_controlnet
+from pipeline.diffusion.families import Batch, load_family
+from pipeline.diffusion.memory import MemoryLadder
+from pipeline.diffusion.models import check_models
 from pipeline.diffusion.noise import took_effect
 from pipeline.diffusion.regional import RegionalNoise, cell_levels
+from pipeline.diffusion.views import (
+    View,
+    blend_weight,
+    frame_views,
+    padded_to_multiple,
+    person_views,
+)
 from pipeline.errors import GenbError
 
-_SCHEDULERS = {
-    "ddim": DDIMScheduler,
-    "euler": EulerDiscreteScheduler,
-    "dpm++": DPMSolverMultistepScheduler,
-}
-_SIZE_MULTIPLE = 64
-_FEATHER_PX = 3
 _CPU_THREADS = 1
 """Fixed, whatever the machine has: torch's last bits depend on it. Workers are the way to scale."""
 _TORCH_DEVICES = {"cpu": "cpu", "cuda": "cuda", "optix": "cuda", "hip": "cuda", "metal": "mps"}
+_SEAM_PX = 2
+"""A person painted in a crop is blended into the frame over this width."""
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """A request, padded, with the noise of its whole frame (1, C, h, w)."""
+
+    request: Request
+    image: np.ndarray
+    levels: np.ndarray
+    instance: np.ndarray
+    controls: dict[str, np.ndarray]
+    noise: torch.Tensor
+
+
+@dataclass(frozen=True)
+class _Item:
+    """One view to paint. cells: (h, w) int32 level of each latent cell. noise: (1, C, h, w)."""
+
+    frame: _Frame
+    view: View
+    cells: np.ndarray
+    noise: torch.Tensor
+
+    @property
+    def kind(self) -> tuple:
+        """Items of one kind can be painted together and give what each would alone."""
+        return self.view.size, int(self.cells.max())
+
+
+@dataclass(frozen=True)
+class _Painted:
+    """change: (h, w, 3) f32 of a view, painted minus rendered. steps: (h, w) f32 per pixel."""
+
+    change: np.ndarray
+    steps: np.ndarray
 
 
 class DiffusersBackend:
-    """Loads the configured models once and re-renders frames one by one."""
+    """Loads the configured models once and re-renders frames."""
 
     def __init__(self, config: Config):
         check_models(config)
-        self.section = config.diffusion
+        self.config, self.section = config, config.diffusion
         self.device = _torch_device(config.execution.device)
         self.dtype = _dtype(self.section.dtype, self.device)
         torch.set_num_threads(_CPU_THREADS)
         torch.backends.cudnn.benchmark = False
-        self.pipe = _load(config, self.dtype).to(self.device)
-        # Half-precision VAEs overflow on some weights, and theirs is a small part of the time.
-        self.pipe.vae.to(torch.float32)
+        self.family = load_family(config, self.dtype)
+        pipe = self.family.pipe
+        _place(pipe, self.device, config.execution.offload)
+        if self.section.vae_tiling:
+            pipe.vae.enable_tiling()
+        # A batch changes the last bits, so a CPU, which gains nothing by it, paints one by one.
+        together = self.device != "cpu" and self.family.batches and not self.section.references
+        self.memory = MemoryLadder(
+            pipe,
+            self.device,
+            config.execution.batch if together else 1,
+            can_slice=not self.section.references and self.section.family != "flux",
+        )
 
-    def rerender(self, request: Request) -> Rendered:
-        """Re-render one frame; bit-equal for equal requests on the same machine."""
-        if request.levels.max() == 0:
-            return Rendered(request.image, {"backend": "diffusers", "steps_run": 0})
-        height, width = request.levels.shape
-        image = _pad(request.image)
-        cells = cell_levels(_pad(request.levels), self.pipe.vae_scale_factor)
-        generator = torch.Generator().manual_seed(request.seed)
+    def rerender(self, requests: list[Request]) -> list[Rendered]:
+        """Re-render frames; bit-equal for equal requests on the same machine and device."""
         with torch.inference_mode():
-            clean = self._encode(image)
-            noise = torch.randn(clean.shape, generator=generator).to(clean)
-            regional = RegionalNoise(self.pipe, clean, noise, cells, self.section.steps)
-            latents = self._denoise(request, image, regional, generator)
-            painted = self._decode(latents)
-            if self.section.detail == "residual":
-                painted = image / np.float32(255) + painted - self._decode(clean)
-        painted = painted[:height, :width]
-        if self.section.paste_back:
-            painted = paste_back(painted, request.image, request.levels)
-        record = {
-            "backend": "diffusers",
-            "steps_run": regional.steps_run,
-            "regions": took_effect(self.section, cells, self.pipe.vae_scale_factor, request.part),
-            "dtype": str(self.dtype).removeprefix("torch."),
-            "device": self.device,
-        }
-        return Rendered((painted.clip(0, 1) * 255).round().astype(np.uint8), record)
+            frames = [self._frame(request) for request in requests]
+            items = [item for frame in frames for item in self._items(frame)]
+            painted = self._paint(items)
+            return [
+                self._composed(frame, [(i, p) for i, p in painted if i.frame is frame])
+                for frame in frames
+            ]
 
-    def _denoise(self, request: Request, image, regional: RegionalNoise, generator):
-        section = self.section
+    def reconfigured(self, config: Config) -> "DiffusersBackend":
+        """The same loaded models under another configuration; raises ValueError when that names
+        other models."""
+        if _models_of(config) != _models_of(self.config):
+            raise ValueError("another model, family, scheduler or device must be loaded anew")
+        other = copy.copy(self)
+        other.config, other.section = config, config.diffusion
+        other.family = copy.copy(self.family)
+        other.family.section = config.diffusion
+        return other
+
+    def _frame(self, request: Request) -> _Frame:
+        image = padded_to_multiple(request.image)
+        generator = torch.Generator().manual_seed(request.seed)
+        return _Frame(
+            request,
+            image,
+            padded_to_multiple(request.levels),
+            padded_to_multiple(request.instance, "constant"),
+            {
+                name: padded_to_multiple(picture, _pad_mode(name))
+                for name, picture in request.controls.items()
+            },
+            self._noise(image.shape[:2], generator),
+        )
+
+    def _noise(self, size: tuple[int, int], generator: torch.Generator) -> torch.Tensor:
+        """Noise (1, C, h, w) f32 for a picture of (H, W) px; drawn on the CPU for every device."""
+        vae = self.family.pipe.vae
+        scale = self.family.pipe.vae_scale_factor
+        shape = (1, vae.config.latent_channels, size[0] // scale, size[1] // scale)
+        return torch.randn(shape, generator=generator)
+
+    def _items(self, frame: _Frame) -> list[_Item]:
+        """The views of a frame in which anything is to change."""
+        scale = self.family.pipe.vae_scale_factor
+        views = self.section.views
+        items = []
+        for view in frame_views(*frame.image.shape[:2], views):
+            top, left = view.top // scale, view.left // scale
+            height, width = view.height // scale, view.width // scale
+            noise = frame.noise[:, :, top : top + height, left : left + width]
+            cells = cell_levels(view.cut(frame.levels), self.family.cell_px)
+            items.append(_Item(frame, view, cells, noise))
+        for view in person_views(frame.instance, views):
+            generator = torch.Generator().manual_seed(frame.request.seed + 1 + view.person)
+            levels = view.shown(frame.levels.astype(np.uint8), nearest=True).astype(np.int32)
+            cells = cell_levels(levels, self.family.cell_px)
+            items.append(_Item(frame, view, cells, self._noise(view.size, generator)))
+        return [item for item in items if item.cells.max() > 0]
+
+    def _paint(self, items: list[_Item]) -> list[tuple[_Item, _Painted]]:
+        painted = []
+        for kind in dict.fromkeys(item.kind for item in items):
+            same = [item for item in items if item.kind == kind]
+            painted += zip(same, self.memory.run(same, self._paint_batch), strict=True)
+        return painted
+
+    def _paint_batch(self, items: list[_Item]) -> list[_Painted]:
+        family, section = self.family, self.section
+        shown = [item.view.shown(item.frame.image) for item in items]
+        height, width = shown[0].shape[:2]
+        images = _as_tensor(shown)
         controls = [
-            _as_tensor(_pad(request.controls[net.control], _pad_mode(net.control)))
+            _as_tensor([item.view.shown(item.frame.controls[net.control]) for item in items])
             for net in section.controlnets
         ]
-        height, width = image.shape[:2]
-        return self.pipe(
-            prompt=request.prompt,
-            negative_prompt=section.negative_prompt,
-            image=_as_tensor(image),
-            control_image=controls,
-            height=height,
-            width=width,
-            strength=regional.strength,
-            num_inference_steps=section.steps,
-            guidance_scale=section.guidance_scale,
-            controlnet_conditioning_scale=[net.scale for net in section.controlnets],
-            latents=regional.start_latents().to(self.dtype),
-            generator=generator,
-            callback_on_step_end=regional,
-            callback_on_step_end_tensor_inputs=["latents"],
-            output_type="latent",
-        ).images
+        cells = np.stack([item.cells for item in items])
+        clean = family.encode(images)
+        noise = torch.cat([item.noise for item in items]).to(clean)
+        regional = RegionalNoise(
+            family.run(int(cells.max()), height, width),
+            family.packed(clean),
+            family.packed(noise),
+            family.levels(torch.from_numpy(cells).to(clean.device)),
+        )
+        batch = Batch(
+            images,
+            controls,
+            [item.frame.request.prompt for item in items],
+            [torch.Generator().manual_seed(item.frame.request.seed) for item in items],
+            [Image.fromarray(picture) for picture in items[0].frame.request.references],
+        )
+        latents = family.unpacked(family.paint(batch, regional), height, width)
+        made = family.decode(latents)
+        base = family.decode(clean) if section.detail == "residual" else images
+        change = (made - base).permute(0, 2, 3, 1).numpy()
+        steps = cells.repeat(family.cell_px, axis=1).repeat(family.cell_px, axis=2)
+        return [_Painted(change[k], steps[k].astype(np.float32)) for k in range(len(items))]
 
-    def _encode(self, image: np.ndarray) -> torch.Tensor:
-        """Latents (1, C, h, w) of an image (H, W, 3) u8: the mode, not a sample."""
-        vae = self.pipe.vae
-        encoded = vae.encode((_as_tensor(image) * 2 - 1).to(self.device))
-        latents = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
-        mean, std = self._latent_statistics(latents)
-        return ((latents - mean) * vae.config.scaling_factor / std).to(self.dtype)
+    def _composed(self, frame: _Frame, painted: list[tuple[_Item, _Painted]]) -> Rendered:
+        request = frame.request
+        height, width = request.levels.shape
+        if not painted:
+            return Rendered(request.image, {"backend": "diffusers", "steps_run": 0})
+        change, steps = self._joined(frame, [p for p in painted if p[0].view.person is None])
+        for item, made in painted:
+            if item.view.person is not None:
+                _lay_in(change, steps, frame.instance, item.view, made)
+        change, steps = change[:height, :width], steps[:height, :width]
+        image = request.image / np.float32(255) + change
+        if self.section.paste_back:
+            image = paste_back(image, request.image, request.levels, self.section.feather_px)
+        record = {
+            "backend": "diffusers",
+            "steps_run": max(int(item.cells.max()) for item, _ in painted),
+            "regions": took_effect(self.section, steps, request.levels, request.part),
+            "views": len(painted),
+            "dtype": str(self.dtype).removeprefix("torch."),
+            "device": self.device,
+            "memory": list(self.memory.measures),
+        }
+        return Rendered((image.clip(0, 1) * 255).round().astype(np.uint8), record)
 
-    def _decode(self, latents: torch.Tensor) -> np.ndarray:
-        """Image (H, W, 3) f32 around [0, 1], not clipped, of latents (1, C, h, w)."""
-        vae = self.pipe.vae
-        latents = latents.to(torch.float32)
-        mean, std = self._latent_statistics(latents)
-        decoded = vae.decode(latents * std / vae.config.scaling_factor + mean).sample
-        return (decoded[0].permute(1, 2, 0) / 2 + 0.5).float().cpu().numpy()
+    def _joined(self, frame: _Frame, painted: list) -> tuple[np.ndarray, np.ndarray]:
+        """Change (H, W, 3) and steps (H, W) of the whole padded frame from its tiles."""
+        height, width = frame.levels.shape
+        change = np.zeros((height, width, 3), np.float32)
+        steps = np.zeros((height, width), np.float32)
+        weights = np.zeros((height, width), np.float32)
+        overlap = self.section.views.overlap_px
+        for view in frame_views(height, width, self.section.views):
+            weights_here = blend_weight(view, height, width, overlap)
+            view.cut(weights)[...] += weights_here
+            for item, made in painted:
+                if item.view == view:
+                    view.cut(change)[...] += weights_here[..., None] * made.change
+                    view.cut(steps)[...] += weights_here * made.steps
+        return change / weights[..., None], steps / weights
 
-    def _latent_statistics(self, latents):
-        """Per-channel mean and spread that some SDXL autoencoders are normalised by."""
-        config = self.pipe.vae.config
-        mean, std = getattr(config, "latents_mean", None), getattr(config, "latents_std", None)
-        if mean is None or std is None:
-            return 0.0, 1.0
-        return (torch.tensor(v).view(1, -1, 1, 1).to(latents) for v in (mean, std))
+
+def _models_of(config: Config) -> dict:
+    """Everything that is fixed when models are loaded."""
+    section = config.diffusion
+    named = ("family", "model", "revision", "loras", "references", "scheduler", "dtype")
+    told = {name: getattr(section, name) for name in (*named, "vae_tiling")}
+    told["nets"] = [(net.control, net.model, net.revision) for net in section.controlnets]
+    return told | {"execution": config.execution}
 
 
-def paste_back(painted: np.ndarray, render: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """Put the render's pixels back where the level is 0, blending over a few pixels outside.
+def _lay_in(change, steps, instance: np.ndarray, view: View, made: _Painted) -> None:
+    """Put a person's crop into the frame's `change` and `steps`, on that person's pixels."""
+    size = (view.width, view.height)
+    crop = cv2.resize(made.change, size, interpolation=cv2.INTER_AREA)
+    crop_steps = cv2.resize(made.steps, size, interpolation=cv2.INTER_AREA)
+    own = view.cut(instance) == view.person + 1
+    weight = np.clip(cv2.distanceTransform(own.astype(np.uint8), cv2.DIST_L2, 5) / _SEAM_PX, 0, 1)
+    view.cut(change)[...] += weight[..., None] * (crop - view.cut(change))
+    view.cut(steps)[...] += weight * (crop_steps - view.cut(steps))
+
+
+def paste_back(
+    painted: np.ndarray, render: np.ndarray, levels: np.ndarray, feather_px: float
+) -> np.ndarray:
+    """Put the render's pixels back where the level is 0, blending over `feather_px` outside.
 
     painted: (H, W, 3) f32 in [0, 1]. render: u8. The autoencoder alone changes every pixel a
     little, so unchanged latents do not give unchanged pixels.
@@ -140,44 +267,23 @@ def paste_back(painted: np.ndarray, render: np.ndarray, levels: np.ndarray) -> n
     if not (levels == 0).any():
         return painted
     outside = cv2.distanceTransform((levels > 0).astype(np.uint8), cv2.DIST_L2, 5)
-    weight = np.clip(1 - outside / _FEATHER_PX, 0, 1)[..., None]
+    weight = np.clip(1 - outside / feather_px, 0, 1)[..., None]
     return weight * (render / np.float32(255)) + (1 - weight) * painted
 
 
-def _load(config: Config, dtype):
-    section = config.diffusion
-    base = locate_base(config)
-    shared = {
-        "torch_dtype": dtype,
-        "local_files_only": section.local_files_only,
-        "use_safetensors": True,
-    }
-    nets = []
-    for net in section.controlnets:
-        files = locate_controlnet(config, net)
-        nets.append(
-            ControlNetModel.from_pretrained(
-                files.source, revision=files.revision, variant=files.variant, **shared
-            )
+def _place(pipe, device: str, offload: str) -> None:
+    """Put the models where they are to be during painting."""
+    if offload == "none":
+        pipe.to(device)
+    elif device == "cpu":
+        raise GenbError(
+            f"execution.offload = {offload!r} moves models between main memory and a GPU, but "
+            "execution.device is 'cpu'. Leave offload at 'none'."
         )
-    shared |= {"controlnet": nets, "revision": base.revision, "variant": base.variant}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for library in (diffusers, transformers):
-            library.utils.logging.set_verbosity_error()
-            library.utils.logging.disable_progress_bar()
-        if section.family == "sdxl":
-            pipe = StableDiffusionXLControlNetImg2ImgPipeline.from_pretrained(
-                base.source, add_watermarker=False, **shared
-            )
-        else:
-            # The checker blackens whole images, and would do so to an innocent render.
-            pipe = StableDiffusionControlNetImg2ImgPipeline.from_pretrained(
-                base.source, safety_checker=None, requires_safety_checker=False, **shared
-            )
-    pipe.scheduler = _SCHEDULERS[section.scheduler].from_config(pipe.scheduler.config)
-    pipe.set_progress_bar_config(disable=True)
-    return pipe
+    elif offload == "model":
+        pipe.enable_model_cpu_offload(device=device)
+    else:
+        pipe.enable_sequential_cpu_offload(device=device)
 
 
 def _torch_device(device: str) -> str:
@@ -208,15 +314,9 @@ def _dtype(name: str, device: str):
 
 def _pad_mode(control: str) -> str:
     """Drawn lines end at the border; surfaces go on beyond it."""
-    return "constant" if control in ("openpose", "canny") else "edge"
+    return "constant" if control in ("openpose", "canny", "softedge") else "edge"
 
 
-def _pad(array: np.ndarray, mode: str = "edge") -> np.ndarray:
-    """Extend (H, W, ...) at the right and the bottom to multiples of 64 px."""
-    missing = [(0, -size % _SIZE_MULTIPLE) for size in array.shape[:2]]
-    return np.pad(array, [*missing, *([(0, 0)] * (array.ndim - 2))], mode=mode)
-
-
-def _as_tensor(image: np.ndarray) -> torch.Tensor:
-    """(1, 3, H, W) f32 in [0, 1] of an image (H, W, 3) u8."""
-    return torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255
+def _as_tensor(images: list[np.ndarray]) -> torch.Tensor:
+    """(B, 3, H, W) f32 in [0, 1] of images (H, W, 3) u8."""
+    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255

@@ -5,6 +5,9 @@ not come are put back on the noising path of the render, and cells with level 0 
 render's own latents. The idea is that of Differential Diffusion (Levin and Fried, 2023).
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 
@@ -16,51 +19,46 @@ def cell_levels(levels: np.ndarray, cell_px: int) -> np.ndarray:
     return blocks.min(axis=(1, 3)).astype(np.int32)
 
 
-def strength_of(level: int, steps: int) -> float:
-    """The img2img `strength` that makes diffusers run exactly `level` of `steps` steps.
+@dataclass(frozen=True)
+class Run:
+    """The steps a pipeline is going to make.
 
-    diffusers floors `steps * strength`, and level / steps can floor to level - 1.
+    strength: what to call it with. timesteps: those of the `level` steps. noised: latents and noise
+    and the index of a step -> the latents as they are before that step.
     """
-    return min((level + 0.5) / steps, 1.0)
+
+    strength: float
+    timesteps: torch.Tensor
+    noised: Callable[[torch.Tensor, torch.Tensor, int], torch.Tensor]
 
 
 class RegionalNoise:
     """`callback_on_step_end` that holds every latent cell to its own number of steps.
 
-    latents: (1, C, h, w) of the render. cells: (h, w) int, steps per cell. noise: like latents.
-    Pass `start_latents()` as the pipeline's `latents` and `strength` as its strength.
+    latents, noise: (B, ...) of the renders. levels: int tensor that broadcasts to the latents, the
+    steps of each cell; the highest is the same in every picture of the batch.
     """
 
-    def __init__(self, pipe, latents, noise, cells: np.ndarray, steps: int):
-        self.latents, self.noise, self.steps = latents, noise, steps
-        self.cells = torch.from_numpy(cells).to(latents.device)[None, None]
-        self.level = int(cells.max())
-        self.strength = strength_of(self.level, steps)
+    def __init__(self, run: Run, latents, noise, levels: torch.Tensor):
+        self.run, self.latents, self.noise, self.levels = run, latents, noise, levels
+        self.level = int(levels.max())
         self.steps_run = 0
-        pipe.scheduler.set_timesteps(steps, device=latents.device)
-        self.timesteps, count = pipe.get_timesteps(steps, self.strength, latents.device)
-        if count != self.level or len(self.timesteps) != self.level:
+        if len(run.timesteps) != self.level:
             raise ValueError(
-                f"{type(pipe.scheduler).__name__} runs {len(self.timesteps)} steps for level "
-                f"{self.level} of {steps}; use ddim, euler or dpm++"
+                f"the scheduler makes {len(run.timesteps)} steps for level {self.level}"
             )
-        self._scheduler = pipe.scheduler
 
     def start_latents(self) -> torch.Tensor:
-        """The render's latents, noised to the highest level."""
-        return self._noised(self.timesteps[:1])
-
-    def _noised(self, timestep: torch.Tensor) -> torch.Tensor:
-        return self._scheduler.add_noise(self.latents, self.noise, timestep)
+        """The renders' latents, noised to the highest level."""
+        return self.run.noised(self.latents, self.noise, 0)
 
     def __call__(self, pipe, step: int, timestep, tensors: dict) -> dict:
         """After step `step`: put cells that still wait (or never change) where they belong."""
         self.steps_run = step + 1
         remaining = self.level - self.steps_run
-        waiting = self.cells <= remaining
-        if remaining == 0:
-            reference = self.latents
-        else:
-            reference = self._noised(self.timesteps[step + 1 : step + 2])
+        reference = self.latents
+        if remaining:
+            reference = self.run.noised(self.latents, self.noise, step + 1)
         latents = tensors["latents"]
+        waiting = self.levels <= remaining
         return {"latents": torch.where(waiting, reference.to(latents), latents)}

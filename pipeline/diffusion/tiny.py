@@ -1,11 +1,13 @@
 """A tiny pipeline with RANDOM weights, made offline in seconds: a stand-in for the real models.
 
-It has every part of Stable Diffusion 1.5 (or SDXL) with four ControlNets, at a few hundred kB, so
-tests and the smoke configuration run the unmodified diffusers code. What it paints is noise; it is
-never a result. `python -m pipeline.diffusion.tiny FOLDER [--family sdxl]` writes one.
+It has every part of Stable Diffusion 1.5 (or SDXL, or FLUX in `tiny_flux.py`) with its ControlNets,
+at a few hundred kB, so tests and the smoke configuration run the unmodified diffusers code. What it
+paints is noise; it is never a result. `python -m pipeline.diffusion.tiny FOLDER [--family sdxl]`
+writes one.
 """
 
 import argparse
+import inspect
 import json
 import shutil
 from pathlib import Path
@@ -13,6 +15,7 @@ from pathlib import Path
 from pipeline.storage import atomic_dir
 
 CONTROLS = ("openpose", "depth", "normal", "canny")
+UNION_CONTROLS = ("openpose", "depth", "softedge", "canny", "normal", "seg")
 _HINT_CHANNELS = (8, 8, 16, 16)
 _TEXT_WIDTH = 32
 
@@ -20,7 +23,8 @@ _TEXT_WIDTH = 32
 def write_tiny_pipeline(folder: Path, family: str = "sd15") -> Path:
     """Write `FOLDER/base` and `FOLDER/controlnet_<control>` and return the folder.
 
-    family: 'sd15' or 'sdxl'. An existing folder is replaced. Same weights every time.
+    family: as in `diffusion.family`. A union ControlNet is written once for every control, under
+    each name. An existing folder is replaced. Same weights every time.
     """
     folder = Path(folder)
     with atomic_dir(folder) as partial:
@@ -30,18 +34,54 @@ def write_tiny_pipeline(folder: Path, family: str = "sd15") -> Path:
 
 def _write(folder: Path, family: str) -> None:
     import torch
-    from diffusers import ControlNetModel
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        pipe, unet = {"sd15": _sd15, "sdxl": _sdxl}[family](folder)
+        if family == "flux":
+            from pipeline.diffusion.tiny_flux import write_flux
+
+            write_flux(folder)
+            return
+        pipe, unet = {"sd15": _sd15, "sdxl": _sdxl, "sdxl-union": _sdxl}[family](folder)
         pipe.save_pretrained(folder / "base")
+        if family == "sdxl-union":
+            net = _union_controlnet(unet)
+            for control in UNION_CONTROLS:
+                net.save_pretrained(folder / f"controlnet_{control}")
+            return
         for control in CONTROLS:
-            net = ControlNetModel.from_unet(
-                unet, conditioning_channels=3, conditioning_embedding_out_channels=_HINT_CHANNELS
-            )
-            _wake(net)
-            net.save_pretrained(folder / f"controlnet_{control}")
+            _controlnet(unet).save_pretrained(folder / f"controlnet_{control}")
+
+
+def _controlnet(unet):
+    from diffusers import ControlNetModel
+
+    net = ControlNetModel.from_unet(
+        unet, conditioning_channels=3, conditioning_embedding_out_channels=_HINT_CHANNELS
+    )
+    _wake(net, net.controlnet_cond_embedding.conv_out)
+    return net
+
+
+def _union_controlnet(unet):
+    """A small ControlNetUnionModel: `from_unet` would keep the full size of its transformer."""
+    from diffusers import ControlNetUnionModel
+
+    told = dict(unet.config)
+    shared = {
+        k: told[k] for k in inspect.signature(ControlNetUnionModel.__init__).parameters if k in told
+    }
+    width = unet.config.block_out_channels[0]
+    net = ControlNetUnionModel(
+        **shared,
+        conditioning_embedding_out_channels=_HINT_CHANNELS,
+        num_control_type=6,
+        num_trans_channel=width,
+        num_trans_head=4,
+        num_proj_channel=width,
+    )
+    _wake(net, net.controlnet_cond_embedding.conv_out, net.spatial_ch_projs, std=0.3)
+    return net
 
 
 def silent_text_encoder(folder: Path):
@@ -49,8 +89,8 @@ def silent_text_encoder(folder: Path):
     import torch
     from transformers import CLIPTextModel
 
-    tokenizer = _tokenizer(folder)
-    encoder = CLIPTextModel(_text_config(tokenizer, "quick_gelu"))
+    tokenizer = byte_tokenizer(folder)
+    encoder = CLIPTextModel(text_config(tokenizer, "quick_gelu"))
     last = next(m for name, m in encoder.named_modules() if name.endswith("final_layer_norm"))
     with torch.no_grad():
         last.weight.zero_()
@@ -62,7 +102,7 @@ def _sd15(folder: Path):
     from diffusers import StableDiffusionPipeline, UNet2DConditionModel
     from transformers import CLIPTextModel
 
-    tokenizer = _tokenizer(folder / "tokenizer")
+    tokenizer = byte_tokenizer(folder / "tokenizer")
     unet = UNet2DConditionModel(
         sample_size=64,
         in_channels=4,
@@ -77,7 +117,7 @@ def _sd15(folder: Path):
     )
     pipe = StableDiffusionPipeline(
         vae=_vae(0.18215),
-        text_encoder=CLIPTextModel(_text_config(tokenizer, "quick_gelu")),
+        text_encoder=CLIPTextModel(text_config(tokenizer, "quick_gelu")),
         tokenizer=tokenizer,
         unet=unet,
         scheduler=_scheduler(),
@@ -92,7 +132,7 @@ def _sdxl(folder: Path):
     from diffusers import StableDiffusionXLPipeline, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
-    tokenizer = _tokenizer(folder / "tokenizer")
+    tokenizer = byte_tokenizer(folder / "tokenizer")
     time_width = 8
     unet = UNet2DConditionModel(
         sample_size=128,
@@ -114,8 +154,8 @@ def _sdxl(folder: Path):
     )
     pipe = StableDiffusionXLPipeline(
         vae=_vae(0.13025),
-        text_encoder=CLIPTextModel(_text_config(tokenizer, "quick_gelu")),
-        text_encoder_2=CLIPTextModelWithProjection(_text_config(tokenizer, "gelu")),
+        text_encoder=CLIPTextModel(text_config(tokenizer, "quick_gelu")),
+        text_encoder_2=CLIPTextModelWithProjection(text_config(tokenizer, "gelu")),
         tokenizer=tokenizer,
         tokenizer_2=tokenizer,
         unet=unet,
@@ -155,7 +195,7 @@ def _scheduler():
     )
 
 
-def _text_config(tokenizer, activation: str):
+def text_config(tokenizer, activation: str):
     from transformers import CLIPTextConfig
 
     size = len(tokenizer)
@@ -174,7 +214,7 @@ def _text_config(tokenizer, activation: str):
     )
 
 
-def _tokenizer(folder: Path):
+def byte_tokenizer(folder: Path):
     """A CLIP tokenizer without merges: every byte is a token. `folder` is used as scrap paper."""
     from transformers import CLIPTokenizer
 
@@ -207,17 +247,12 @@ def _byte_symbols() -> list[str]:
     return [chr(byte) for byte in printable] + [chr(256 + i) for i in range(len(hidden))]
 
 
-def _wake(net, std: float = 0.05) -> None:
+def _wake(net, *more, std: float = 0.05) -> None:
     """Randomise the layers that start at zero, or the control would change nothing."""
     import torch
 
-    sleeping = (
-        *net.controlnet_down_blocks,
-        net.controlnet_mid_block,
-        net.controlnet_cond_embedding.conv_out,
-    )
     with torch.no_grad():
-        for module in sleeping:
+        for module in (*net.controlnet_down_blocks, net.controlnet_mid_block, *more):
             for parameter in module.parameters():
                 parameter.copy_(torch.randn(parameter.shape) * std)
 
@@ -226,7 +261,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--family", choices=("sd15", "sdxl"), default="sd15")
+    parser.add_argument("--family", choices=("sd15", "sdxl", "sdxl-union", "flux"), default="sd15")
     arguments = parser.parse_args()
     folder = write_tiny_pipeline(arguments.folder, arguments.family)
     print(f"tiny random {arguments.family} pipeline (noise, for tests only) in {folder}")

@@ -1,10 +1,11 @@
-"""Trains a small demo re-renderer from scratch on a dataset of ours, without foreign weights.
+"""Trains a small re-renderer from scratch on a dataset of ours, without foreign weights.
 
-    python -m pipeline.diffusion.train DATASET MODEL_DIR --minutes 40
+    python -m pipeline.diffusion.train DATASET MODEL_DIR --minutes 60
 
-It is an SD1.5-shaped pipeline of a few million parameters (autoencoder, UNet, four ControlNets; the
-text encoder is silenced). It knows our renders and eight CC0 panoramas and nothing else: it can
-vary texture and tone, not make a photograph. Use it with detail = "residual".
+It is an SD1.5-shaped pipeline of a few million parameters (autoencoder, UNet, two ControlNets;
+the text encoder is silenced). It knows our renders and eight CC0 panoramas and nothing else: it can
+vary texture and tone, not make a photograph. Use it with detail = "residual". The `embedded` model
+was made by this command (docs/noise.md says from what).
 """
 
 import argparse
@@ -24,13 +25,16 @@ from diffusers import (
     UNet2DConditionModel,
 )
 
-from pipeline.diffusion.tiny import CONTROLS, silent_text_encoder
-from pipeline.diffusion.training_data import TrainingData, load_training_data
+from pipeline.diffusion.tiny import silent_text_encoder
+from pipeline.diffusion.training_data import CONTROLS, TrainingData, load_training_data
 from pipeline.storage import atomic_dir, write_json
 
 _AUTOENCODER_SHARE = 0.35
 _AUTOENCODER = {"batch": 16, "crop_px": 64, "rate": 2e-3}
-_DENOISER = {"batch": 12, "crop_px": 72, "rate": 6e-4}
+_DENOISER = {"rate": 6e-4, "crops": ((6, 128), (2, 224))}
+"""Pictures per batch and their size, px: small crops first, large ones for the last part, so that
+attention has seen more than a corner of a frame."""
+_LARGE_SHARE = 0.3
 _TEXT_WIDTH = 32
 _CONTROL_KEPT = 0.7
 _SNR_CAP = 5.0
@@ -77,7 +81,7 @@ def _train_autoencoder(data: TrainingData, minutes: float, iterations: int | Non
         num_decoder_blocks=(1, 1, 1),
     )
 
-    def loss(rng: np.random.Generator) -> torch.Tensor:
+    def loss(rng: np.random.Generator, progress: float) -> torch.Tensor:
         batch = data.batch(rng, _AUTOENCODER["batch"], _AUTOENCODER["crop_px"])
         images = torch.from_numpy(batch["image"]) * 2 - 1
         latents = autoencoder.encoder(images)
@@ -136,8 +140,9 @@ def _train_denoiser(data: TrainingData, autoencoder, minutes: float, iterations:
             mid_block_additional_residual=middle,
         ).sample
 
-    def loss(rng: np.random.Generator) -> torch.Tensor:
-        batch = data.batch(rng, _DENOISER["batch"], _DENOISER["crop_px"])
+    def loss(rng: np.random.Generator, progress: float) -> torch.Tensor:
+        count, crop_px = _DENOISER["crops"][progress >= 1 - _LARGE_SHARE]
+        batch = data.batch(rng, count, crop_px)
         with torch.no_grad():
             latents = autoencoder.encoder(torch.from_numpy(batch["image"]) * 2 - 1) * scale
         times = torch.randint(0, scheduler.config.num_train_timesteps, (len(latents),))
@@ -170,7 +175,7 @@ def _optimise(module, loss, rate, budget_s, iterations, label: str, ema: bool = 
         decay = 0.5 * (1 + math.cos(math.pi * step / iterations)) + 0.02
         for group in optimiser.param_groups:
             group["lr"] = rate * min(1.0, (step + 1) / 50) * decay
-        value = loss(rng)
+        value = loss(rng, step / iterations)
         optimiser.zero_grad()
         value.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -193,8 +198,8 @@ def _fit_iterations(module, loss, budget_s: float) -> int:
     """How many iterations fit the budget, from timing a few gradients (no weights change)."""
     rng = np.random.default_rng(0)
     started = time.perf_counter()
-    for _ in range(_TIMING_STEPS):
-        loss(rng).backward()
+    for step in range(_TIMING_STEPS):
+        loss(rng, step / _TIMING_STEPS).backward()
     module.zero_grad()
     per_step_s = (time.perf_counter() - started) / _TIMING_STEPS
     return max(1, int(budget_s / per_step_s))
@@ -258,7 +263,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("dataset", type=Path)
     parser.add_argument("model_dir", type=Path)
-    parser.add_argument("--minutes", type=float, default=40.0)
+    parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--iterations", type=int, nargs=2, metavar=("AUTOENCODER", "DENOISER"))
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()

@@ -5,7 +5,7 @@ from html import escape
 
 import numpy as np
 
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 320, 150, 34, 26, 8
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 320, 150, 38, 26, 8
 
 
 def histogram(title: str, values: list[float], unit: str = "", bins: int = 12) -> str:
@@ -71,8 +71,8 @@ def scatter(title: str, points: list[tuple[float, float]], x_name: str, y_name: 
         for x, y in points
     )
     labels = (
-        f'<text x="{_LEFT + plot_w}" y="{_HEIGHT - 8}" text-anchor="end">{escape(x_name)} '
-        f'(max {x_max:.3g})</text><text x="{_LEFT + 4}" y="{_TOP + 10}">{escape(y_name)}</text>'
+        f'<text x="{_LEFT + plot_w}" y="{_HEIGHT - 8}" text-anchor="end">→ {escape(x_name)}, to '
+        f'{x_max:.3g}</text><text x="{_LEFT}" y="{_HEIGHT - 8}">↑ {escape(y_name)}</text>'
     )
     return _figure(title, _axes(y_max) + dots + labels)
 
@@ -81,9 +81,14 @@ def _axes(top: float) -> str:
     plot_h = _HEIGHT - _BOTTOM - _TOP
     return (
         f'<path class="axis" d="M{_LEFT} {_TOP}V{_TOP + plot_h}H{_WIDTH - 8}"/>'
-        f'<text x="{_LEFT - 5}" y="{_TOP + 9}" text-anchor="end">{top:.3g}</text>'
+        f'<text x="{_LEFT - 5}" y="{_TOP + 9}" text-anchor="end">{_short(top)}</text>'
         f'<text x="{_LEFT - 5}" y="{_TOP + plot_h}" text-anchor="end">0</text>'
     )
+
+
+def _short(value: float) -> str:
+    """At most three digits, as the margin is narrow."""
+    return f"{value:.3g}" if value >= 1 else f"{value:.2g}"
 
 
 def _note(text: str) -> str:

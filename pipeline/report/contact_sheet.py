@@ -20,12 +20,14 @@ from pipeline.report.overlays import (
     part_picture,
     surface_picture,
 )
-from pipeline.scene import frame_name
+from pipeline.scene import frame_name, picture_name
 from pipeline.stages import Plan
 from pipeline.storage import atomic_file, read_json, read_npz
 from pipeline.truth.frame import alone_depths, body_models, label_vertices
 
 _COLUMNS = 5
+_APPEARANCES = 5
+"""At most so many appearances are shown."""
 _TITLE_PX = 22
 _LINE_PX = 18
 _TILE_PX = 512
@@ -65,6 +67,10 @@ def contact_sheet(plan: Plan, scene: int, frame: int) -> np.ndarray:
         ),
         "bodies from the labels (OpenGL)": draw_bodies(final, alone, labels["K"]),
     }
+    for appearance in range(1, min(plan.config.diffusion.appearances, _APPEARANCES)):
+        other = folder["rerender"] / picture_name(frame, appearance)
+        noise = _noise(read_json(other.with_suffix(".json")))
+        tiles[f"appearance {appearance} ({noise})"] = _picture(other.with_suffix(".png"))
     if passes.flow.size:
         tiles["flow to the next frame"] = flow_picture(passes.flow)
     return _lay_out(tiles, _caption(facts, record))
@@ -95,9 +101,11 @@ def _picture(path: Path) -> np.ndarray:
 def _noise(record: dict) -> str:
     if not record["steps_run"]:
         return "noise level 0"
-    if record["decision"] != "accepted":
-        return f"render kept, {record['steps_run']} steps drifted too far"
-    return f"noise {record['steps_run']} of {record['steps']} steps"
+    if record["decision"] == "passthrough":
+        return f"render kept, noise {record['steps_run']}/{record['steps']} drifted"
+    told = f"{record['strategy']} noise {record['steps_run']}/{record['steps']}"
+    repaired = len(record["treated"])
+    return f"{told}, {repaired} repaired" if repaired else told
 
 
 def _lay_out(tiles: dict[str, np.ndarray], lines: list[tuple[str, tuple]]) -> np.ndarray:
@@ -140,7 +148,10 @@ def _caption(facts: dict, record: dict) -> list[tuple[str, tuple]]:
     ]
     drift = record["drift"]
     if drift["mean_px"] is not None:
-        lines.append(f"drift: {drift['mean_px']:.2f} px mean over people, {record['decision']}")
+        lines.append(
+            f"drift: {drift['mean_px']:.2f} px mean over people, {record['decision']}"
+            + (f" ({record['reason']})" if record["reason"] else "")
+        )
     people = [
         f"person {p['person']}: {p['sex']}, {p['age_years']:.0f} years, {p['stature_m']:.2f} m, "
         f"{p['action']}, {p['garments'] or 'no garments'}, {p['distance_m']:.1f} m away, "

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from pipeline.errors import GenbError
-from pipeline.report.charts import categories, histogram, scatter
+from pipeline.report.charts import categories, histogram
 from pipeline.report.overlays import (
     amodal_picture,
     draw_outlines,
@@ -21,6 +21,7 @@ from pipeline.report.overlays import (
     draw_skeletons,
     flow_picture,
 )
+from pipeline.report.rerendering import noise_text, rerender_section
 from pipeline.shards.index import read_index
 from pipeline.shards.read import Sample, read_samples
 from pipeline.storage import atomic_dir, read_json
@@ -102,14 +103,22 @@ def _card(sample: Sample, images: Path) -> str:
         )
         for p in facts["people"]
     )
-    rerender = facts["rerender"]
-    made = f"noise {rerender['steps_applied']}/{rerender['steps']}, {rerender['decision']}"
+    made = f"appearance {facts['appearance']}, {_decided(facts)} · {noise_text(facts['rerender'])}"
     where = f"{facts['light']['place']} {facts['light']['hdri']}".strip()
     return (
         f'<article id="{sample.key}"><div class="views">{views}</div><p><b>{sample.key}</b> '
-        f"{escape(where)}, {facts['camera']['vfov_deg']:.0f}° · {escape(made)}"
+        f"{escape(where)}, {facts['camera']['vfov_deg']:.0f}°<br>{escape(made)}"
         f"<br>{people}</p></article>"
     )
+
+
+def _decided(facts: dict) -> str:
+    """The decision, and how many people it touched."""
+    decision = facts["rerender"]["decision"]
+    repaired = sum(p["drift_decision"] != "accepted" for p in facts["people"])
+    if decision in ("accepted", "passthrough"):
+        return decision
+    return f"{decision}, {repaired} of {facts['people_count']} repaired"
 
 
 def _save(images: Path, key: str, name: str, picture: np.ndarray) -> str:
@@ -120,7 +129,7 @@ def _save(images: Path, key: str, name: str, picture: np.ndarray) -> str:
 
 
 def _page(description: dict, rows: list[dict], gallery: list[str], timings: str) -> str:
-    counts = description["counts"]
+    counts, limits = description["counts"], description["config"]["diffusion"]["drift"]
     facts = (
         f"{counts['samples']} images · {counts['people']} people · {counts['shards']} shard(s) · "
         f"{counts['rejected']} of {counts['scenes']} scenes rejected · seed {description['seed']}"
@@ -139,7 +148,7 @@ seen, blue under clothes, yellow hidden by oneself, red by another person, viole
 <section id="distributions"><h2>Distributions</h2>
 <div class="charts">{_charts(rows)}</div></section>
 <section id="audit"><h2>Audit</h2>{_audit_table(description, rows)}</section>
-<section id="drift"><h2>Noise and drift</h2>{_drift(rows)}</section>
+<section id="drift"><h2>Noise and drift</h2>{rerender_section(rows, limits)}</section>
 <section id="rejections"><h2>Rejected scenes</h2>{_rejections(description)}</section>
 <section id="timings"><h2>Timings</h2>{timings}</section>
 </body></html>
@@ -167,6 +176,7 @@ def _charts(rows: list[dict]) -> str:
             categories("clothes", column("garments")),
             categories("camera movement", [r["camera_movement"] for r in images]),
             categories("light", [r["hdri"] or "sun and sky" for r in images]),
+            categories("appearance", [f"appearance {r['appearance']}" for r in images]),
             categories("place", [r["place"] for r in images]),
             histogram("brightness of people", [r["exposure_people_luma"] for r in images]),
             categories("sex", column("sex")),
@@ -209,18 +219,6 @@ def _audit_table(description: dict, rows: list[dict]) -> str:
         "<table><tr><th>figure</th><th>median</th><th>worst</th><th>unit</th><th>worst image</th>"
         f"</tr>{''.join(lines)}</table><p>Limits: {escape(told)}. An image beyond any of them is "
         "rejected with its figure.</p>"
-    )
-
-
-def _drift(rows: list[dict]) -> str:
-    points = [
-        (float(row["steps_run"]), row["drift_mean_px"]) for row in rows if row["drift_mean_px"] >= 0
-    ]
-    decisions = categories("decisions", [row["decision"] for row in rows])
-    chart = scatter("drift per person against noise", points, "denoising steps", "px")
-    return (
-        f'<div class="charts">{chart}{decisions}</div><p>Drift is that of the re-rendered image. '
-        "Repaired: it drifted too far, so the dataset holds the render instead.</p>"
     )
 
 
@@ -273,7 +271,8 @@ _STYLE = """
 --line:#33373e;--bar:#6aa5dd}}
 body{margin:0 auto;max-width:1500px;padding:1rem 1.5rem;background:var(--paper);color:var(--ink);
 font:15px/1.45 system-ui,sans-serif}h1{margin:.2rem 0}h2{margin:2rem 0 .6rem;border-bottom:1px solid
-var(--line)}.facts,figcaption,article p{color:var(--quiet)}a{color:inherit}nav a{margin-right:.8rem}
+var(--line)}h3{margin:1.2rem 0 .4rem;font-size:1rem}.wide{overflow-x:auto;margin-bottom:1rem}
+.facts,figcaption,article p{color:var(--quiet)}a{color:inherit}nav a{margin-right:.8rem}
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(430px,1fr));gap:1.2rem}
 article{border:1px solid var(--line);border-radius:6px;padding:.6rem}article p{margin:.4rem 0 0;
 font-size:13px}article b{color:var(--ink)}

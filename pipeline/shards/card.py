@@ -1,10 +1,8 @@
-"""The dataset card (README.md) and the Croissant metadata, from the dataset's own description."""
+"""The dataset card (README.md), from the dataset's own description and the index."""
 
 from collections import Counter
 
-from pipeline import assets
-from pipeline.config import Config
-from pipeline.look_assets import card_assets
+from pipeline.shards.sample import UNMEASURED
 
 _YES = {True: "yes", False: "no"}
 
@@ -13,67 +11,13 @@ KNOWN_LIMITS = """\
   does; a model trained on this alone should be checked on real images before it is relied on.
 - Masks, depth and normals are exact for the render `cg.png`. Where re-rendering changed pixels,
   `rgb.jpg` follows them only as closely as the measured drift says (`rerender` in each sample's
-  JSON, `drift_mean_px` in the index). At noise level 0 both show the same geometry.
+  JSON, `drift_mean_px` and its neighbours in the index). At noise level 0 both show the same
+  geometry.
 - Joints are those of the body model's regressor, not of an anatomical study.
 - `joints_visible` counts a joint under the person's own clothes as seen; `joints_code` tells which.
 - Two people may touch: the audit only limits how deep naked bodies may overlap.
 - Age, sex, skin tone and stature are inputs of a body generator, not of real persons, and are not
   meant to stand for any group."""
-
-
-def asset_rows(
-    config: Config, hdris: list[str], places: list[str], motions: list[str], garments: list[str]
-) -> list[dict]:
-    """Licence facts of every asset in the images, and of the tools that made them.
-
-    places: only those that are scene files are assets. motions, garments: where they came from
-    (`motion_source`, `garment_source` in the index).
-    """
-    wanted = [("hdri", name) for name in hdris]
-    wanted += [("place", name) for name in places if name in config.place.files]
-    wanted += [("body", config.body.source)]
-    if config.body.source == "smplx" and config.cast.children_share > 0:
-        wanted += [("body", "smplx_kid")]
-    wanted += [("motion", name) for name in motions]
-    wanted += [("garment", name) for name in garments]
-    wanted += card_assets(config)
-    wanted += [("diffusion", model) for model in _models(config)]
-    wanted += [("software", name) for name in sorted(assets.manifest("software"))]
-    return [_asset_row(kind, name) for kind, name in wanted]
-
-
-def _models(config: Config) -> list[str]:
-    section = config.diffusion
-    if section.backend == "passthrough":
-        return []
-    return sorted({section.model, *(net.model for net in section.controlnets)})
-
-
-def _asset_row(kind: str, name: str) -> dict:
-    known = assets.manifest(kind).get(name)
-    if known is None:
-        unknown = (
-            "not in the manifest: see the model's own page before publishing data made with it"
-        )
-        return {
-            "kind": kind,
-            "id": name,
-            "licence": unknown,
-            "source": name,
-            "commercial_use": False,
-            "redistributable": False,
-            "notes": "",
-        }
-    asset = known.asset
-    return {
-        "kind": kind,
-        "id": name,
-        "licence": asset.licence,
-        "source": asset.source,
-        "commercial_use": asset.commercial_use,
-        "redistributable": asset.redistributable,
-        "notes": asset.notes,
-    }
 
 
 def commercial_use(description: dict) -> bool:
@@ -105,7 +49,7 @@ Seed {description["seed"]}, format {description["format"]}.
 | `flow.npy` | (scenes of several frames) float32 (H, W, 2), px to the next frame; inf = unknown |
 | `mask.png` | 8-bit instance ids, person k is k + 1 |
 | `part.png` | 8-bit semantic ids: skin, face, hands, ..., garments, shoes |
-| `json` | camera, light, people, audit, what re-rendering did |
+| `json` | camera, light, people, audit, what re-rendering did and how far it drifted |
 | `npz` | numeric labels: body parameters, joints, visibility, boxes, dense key-points |
 
 Camera frame: OpenCV. World: Z up, metres. Pixel (0, 0) is the outer corner of the first pixel.
@@ -120,9 +64,15 @@ from datasets import load_dataset
 load_dataset("webdataset", data_files={{"train": "shards/*.tar"}}, split="train")
 ```
 
+{_appearances(description)}
+
 ## What it shows
 
 {_distribution(rows)}
+
+## Re-rendering
+
+{_rerendering(description, rows)}
 
 ## Licences
 
@@ -150,6 +100,62 @@ Tools that made the data; they are not part of it:
 
 {_rejections(description)}
 """
+
+
+def _appearances(description: dict) -> str:
+    count = description["config"]["diffusion"]["appearances"]
+    if count == 1:
+        return "There is one picture of every frame; its key is `SSSSSS_FFFF` (scene, frame)."
+    return f"""\
+**Appearances.** There are {count} pictures of every frame, with the same labels, masks and
+geometry: `SSSSSS_FFFF`, `SSSSSS_FFFF_a1`, ... (scene, frame, appearance). Each is a sample of its
+own, so a plain loader sees {count} images per frame. To use one, or to weigh them, select by
+`appearance` in the JSON or the index. Keep all pictures of a scene on one side of a train/test
+split.
+
+```python
+import pandas, webdataset
+
+samples = webdataset.WebDataset("shards/genb-000000.tar", shardshuffle=False).decode("pil")
+one_per_frame = samples.select(lambda sample: sample["json"]["appearance"] == 0)
+keys = pandas.read_parquet("index.parquet").query("appearance == 0").key.unique()
+```"""
+
+
+def _rerendering(description: dict, rows: list[dict]) -> str:
+    """Noise, drift and decisions, as the pictures were made."""
+    if not rows:
+        return "Nothing: every scene was rejected."
+    images = list({row["key"]: row for row in rows}.values())
+    made = Counter(
+        f"{row['backend']}, {row['strategy']} noise, {row['steps_applied']} of {row['steps']} steps"
+        for row in images
+    )
+    decisions = Counter(row["decision"] for row in images)
+    people = Counter(row["drift_decision"] for row in rows)
+    lines = [
+        "- pictures made by: " + _counted(made),
+        "- decisions per picture: " + _counted(decisions),
+        "- decisions per person: " + _counted(people),
+    ]
+    drift = sorted(row["drift_mean_px"] for row in rows if row["drift_mean_px"] != UNMEASURED)
+    if drift:
+        lines.append(f"- drift per person, px: median {_median(drift):.2f}, most {drift[-1]:.2f}")
+    text = "\n".join(lines)
+    if not any(row["steps_run"] for row in images):
+        return text
+    limits = description["config"]["diffusion"]["drift"]
+    return f"""\
+{text}
+
+Nobody who drifted more than {limits["max_px"]:g} px on average, or of whom less than
+{limits["min_followed"]:.0%} could be followed, was left as painted: `calmed` people were painted
+again with less noise, `render` people show the render, and in a `passthrough` picture everything
+does."""
+
+
+def _counted(counts: Counter) -> str:
+    return ", ".join(f"{name} ({n})" for name, n in counts.most_common())
 
 
 def _evaluator(description: dict) -> str:
@@ -213,111 +219,3 @@ def _rejections(description: dict) -> str:
     return "\n".join(
         f"- scene {r['scene']}, at {r['stage']}: {r['reason']}" for r in description["rejected"]
     )
-
-
-def croissant(description: dict, index_sha256: str, columns: list[tuple[str, object]]) -> dict:
-    """Croissant 1.0 JSON-LD. columns: name and one example value of every index column."""
-    tars = [_tar_object(shard) for shard in description["shards"]]
-    index = {
-        "@type": "cr:FileObject",
-        "@id": "index.parquet",
-        "name": "index.parquet",
-        "contentUrl": "index.parquet",
-        "encodingFormat": "application/x-parquet",
-        "sha256": index_sha256,
-    }
-    images = {
-        "@type": "cr:FileSet",
-        "@id": "images",
-        "name": "images",
-        "description": "Training images inside the shards.",
-        "containedIn": [{"@id": tar["@id"]} for tar in tars],
-        "encodingFormat": "image/jpeg",
-        "includes": "*.rgb.jpg",
-    }
-    licences = sorted({a["licence"] for a in description["assets"] if a["kind"] != "software"})
-    return {
-        "@context": _CONTEXT,
-        "@type": "sc:Dataset",
-        "conformsTo": "http://mlcommons.org/croissant/1.0",
-        "name": description["name"],
-        "description": description["description"]
-        or "Synthetic images of people with exact labels of 3D pose, shape and camera.",
-        "license": licences,
-        "url": "README.md",
-        "version": "1.0.0",
-        "distribution": [*tars, index, images],
-        "recordSet": [_record_set(columns)],
-    }
-
-
-def _tar_object(shard: dict) -> dict:
-    return {
-        "@type": "cr:FileObject",
-        "@id": shard["shard"],
-        "name": shard["shard"],
-        "contentUrl": f"shards/{shard['shard']}",
-        "contentSize": f"{shard['bytes']} B",
-        "encodingFormat": "application/x-tar",
-        "sha256": shard["sha256"],
-    }
-
-
-def _record_set(columns: list[tuple[str, object]]) -> dict:
-    types = {bool: "sc:Boolean", int: "sc:Integer", float: "sc:Float", str: "sc:Text"}
-    return {
-        "@type": "cr:RecordSet",
-        "@id": "people",
-        "name": "people",
-        "description": "One row per person per image.",
-        "field": [
-            {
-                "@type": "cr:Field",
-                "@id": f"people/{name}",
-                "name": name,
-                "dataType": types[type(value)],
-                "source": {"fileObject": {"@id": "index.parquet"}, "extract": {"column": name}},
-            }
-            for name, value in columns
-        ],
-    }
-
-
-_CONTEXT = {
-    "@language": "en",
-    "@vocab": "https://schema.org/",
-    "citeAs": "cr:citeAs",
-    "column": "cr:column",
-    "conformsTo": "dct:conformsTo",
-    "cr": "http://mlcommons.org/croissant/",
-    "data": {"@id": "cr:data", "@type": "@json"},
-    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
-    "dct": "http://purl.org/dc/terms/",
-    "equivalentProperty": "cr:equivalentProperty",
-    "examples": {"@id": "cr:examples", "@type": "@json"},
-    "extract": "cr:extract",
-    "field": "cr:field",
-    "fileObject": "cr:fileObject",
-    "fileProperty": "cr:fileProperty",
-    "fileSet": "cr:fileSet",
-    "format": "cr:format",
-    "includes": "cr:includes",
-    "isLiveDataset": "cr:isLiveDataset",
-    "jsonPath": "cr:jsonPath",
-    "key": "cr:key",
-    "md5": "cr:md5",
-    "parentField": "cr:parentField",
-    "path": "cr:path",
-    "rai": "http://mlcommons.org/croissant/RAI/",
-    "recordSet": "cr:recordSet",
-    "references": "cr:references",
-    "regex": "cr:regex",
-    "repeated": "cr:repeated",
-    "replace": "cr:replace",
-    "samplingRate": "cr:samplingRate",
-    "sc": "https://schema.org/",
-    "separator": "cr:separator",
-    "source": "cr:source",
-    "subField": "cr:subField",
-    "transform": "cr:transform",
-}

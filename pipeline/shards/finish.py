@@ -11,8 +11,10 @@ from collections.abc import Sequence
 
 from pipeline.compose.audition import cast_failures, motions_refused
 from pipeline.errors import GenbError
-from pipeline.shards.card import asset_rows, croissant, dataset_card
+from pipeline.shards.card import dataset_card
+from pipeline.shards.croissant import croissant
 from pipeline.shards.index import index_rows, write_index
+from pipeline.shards.licences import asset_rows
 from pipeline.shards.records import read_record, shard_blocks, shard_complete, shard_path
 from pipeline.stages import STAGES, Plan
 from pipeline.storage import (

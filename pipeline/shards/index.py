@@ -1,9 +1,13 @@
-"""index.parquet: one row per person per image, to search a dataset without opening its tars."""
+"""index.parquet: one row per person per image, to search a dataset without opening its tars.
+
+Image means sample: each appearance of a frame has rows of its own.
+"""
 
 import io
 from pathlib import Path
 
 from pipeline.shards.read import read_samples
+from pipeline.shards.sample import DRIFT, PERSON_DRIFT
 from pipeline.storage import write_bytes
 
 _PERSON = (
@@ -13,13 +17,19 @@ _PERSON = (
     *("garments", "garment_source", "garments_inside", "garments_pinched", "garments_held"),
     *("shoes", "hair", "skin_tone"),
     *("distance_m", "yaw_deg", "occlusion", "truncation"),
-    *("mask_area_px", "visible_joints", "drift_mean_px", "drift_p90_px", "boundary_ratio"),
+    *("mask_area_px", "visible_joints"),
+    *PERSON_DRIFT,
+    *("first_drift_mean_px", "drift_decision"),
 )
 _CAMERA = (
     *("width", "height", "vfov_deg", "hfov_deg", "pitch_deg", "roll_deg", "f_number", "focus_m"),
 )
 _LIGHT = ("place", "hdri", "sun_elevation_deg", "sun_azimuth_deg")
-_RERENDER = ("backend", "model", "steps", "steps_run", "steps_applied", "decision")
+_RERENDER = (
+    *("backend", "family", "model", "revision", "references", "strategy"),
+    *("steps", "steps_run", "steps_applied", "silhouette_band", "prompt"),
+    *("decision", "reason", "attempts", "flicker_people", "flicker_all"),
+)
 
 
 def index_rows(tars: list[Path]) -> list[dict]:
@@ -28,17 +38,19 @@ def index_rows(tars: list[Path]) -> list[dict]:
     for tar in tars:
         for sample in read_samples(tar, only=("json",)):
             facts = sample.json()
-            rows += [_row(tar.name, facts, person) for person in facts["people"]]
+            rows += [index_row(tar.name, facts, person) for person in facts["people"]]
     return rows
 
 
-def _row(shard: str, facts: dict, person: dict) -> dict:
+def index_row(shard: str, facts: dict, person: dict) -> dict:
+    """Row of one person. shard: file name of the tar. facts: the sample's JSON, person: in it."""
     rerender = facts["rerender"]
     return {
         "shard": shard,
         "key": facts["key"],
         "scene": facts["scene"],
         "frame": facts["frame"],
+        "appearance": facts["appearance"],
         **{name: person[name] for name in _PERSON},
         **{
             f"box_{n}": v
@@ -56,7 +68,8 @@ def _row(shard: str, facts: dict, person: dict) -> dict:
         **{f"exposure_{name}": value for name, value in facts["exposure"].items()},
         **{name: rerender[name] for name in _RERENDER},
         **{f"level_{region}": level for region, level in rerender["levels"].items()},
-        "image_drift_mean_px": rerender["drift_mean_px"],
+        "rerender_seed": rerender["seed"],
+        **{f"image_{name}": rerender[name] for name in (*DRIFT, "first_drift_mean_px")},
     }
 
 

@@ -16,9 +16,9 @@ from pipeline.contracts import RenderPasses, SceneBodies
 from pipeline.conventions import transform
 from pipeline.errors import GenbError
 from pipeline.jobs import load_scene, rejection
-from pipeline.scene import SceneSpec, frame_name
+from pipeline.scene import SceneSpec, frame_name, picture_name
 from pipeline.shards.records import checksum_path, record_path, shard_path
-from pipeline.shards.sample import sample_json
+from pipeline.shards.sample import sample_json, sample_key
 from pipeline.stages import Plan
 from pipeline.storage import (
     atomic_file,
@@ -76,11 +76,6 @@ def publish_shard(plan: Plan, index: int, scenes: list[int]) -> dict:
     return content
 
 
-def sample_key(scene: int, frame: int) -> str:
-    """Key of a sample: SSSSSS_FFFF."""
-    return f"{scene:06d}_{frame:04d}"
-
-
 def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
     info = tarfile.TarInfo(name)
     info.size, info.mode = len(data), 0o644
@@ -88,33 +83,41 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
 
 
 def _samples(plan: Plan, scene: int, shard: int):
-    """Yield (key, {extension: bytes}) of every frame of a scene."""
+    """Yield (key, {extension: bytes}) of every appearance of every frame of a scene."""
     spec = load_scene(plan, scene)
     bodies = SceneBodies.load(plan.scene_dir("bodies", scene) / "bodies.npz")
     # One set of vertex numbers for everybody: all genders share one topology.
     indices = dense_indices(body_models(plan, spec)[0], plan.config.shards.dense_keypoints)
+    tar = shard_path(plan, shard).name
     for frame in range(spec.frames):
-        yield sample_key(scene, frame), _members(plan, spec, bodies, frame, shard, indices)
+        facts = read_json(plan.scene_dir("truth", scene) / f"{frame_name(frame)}.json")
+        shared = _shared_members(plan, spec, bodies, frame, indices)
+        for appearance in range(plan.config.diffusion.appearances):
+            key = sample_key(scene, frame, appearance)
+            picture = plan.scene_dir("rerender", scene) / picture_name(frame, appearance)
+            record = read_json(picture.with_suffix(".json"))
+            yield (
+                key,
+                {
+                    **shared,
+                    "rgb.jpg": _jpeg(picture.with_suffix(".png"), plan.config.shards.jpeg_quality),
+                    "json": canonical_json(sample_json(key, tar, facts, record)).encode(),
+                },
+            )
 
 
-def _members(plan, spec: SceneSpec, bodies, frame: int, shard: int, indices) -> dict[str, bytes]:
-    name, folder = frame_name(frame), {s: plan.scene_dir(s, spec.scene) for s in _SOURCES}
-    passes = RenderPasses.load(folder["render"] / f"{name}.npz")
-    labels = read_npz(folder["truth"] / f"{name}.npz")
+def _shared_members(plan: Plan, spec: SceneSpec, bodies, frame: int, indices) -> dict[str, bytes]:
+    """What is the same in every appearance of a frame: the render, its passes and the labels."""
+    name = frame_name(frame)
+    render, truth = (plan.scene_dir(stage, spec.scene) for stage in ("render", "truth"))
+    passes = RenderPasses.load(render / f"{name}.npz")
+    labels = read_npz(truth / f"{name}.npz")
     vertices_cam = transform(labels["T_cam_world"], bodies.vertices[frame])
     labels |= dense_labels(vertices_cam, labels["K"], indices)
-    facts = sample_json(
-        sample_key(spec.scene, frame),
-        shard_path(plan, shard).name,
-        read_json(folder["truth"] / f"{name}.json"),
-        read_json(folder["rerender"] / f"{name}.json"),
-    )
     members = {
-        "rgb.jpg": _jpeg(folder["rerender"] / f"{name}.png", plan.config.shards.jpeg_quality),
-        "cg.png": png_bytes(_picture(folder["render"] / f"{name}.png")),
+        "cg.png": png_bytes(_picture(render / f"{name}.png")),
         "mask.png": png_bytes(_ids(passes.instance, spec)),
         "part.png": png_bytes(passes.part),
-        "json": canonical_json(facts).encode(),
         "npz": npz_bytes(labels),
     }
     if plan.config.shards.geometry:
@@ -133,9 +136,6 @@ def _flow(passes: RenderPasses) -> np.ndarray:
     if passes.flow.size:
         return passes.flow
     return np.full((*passes.depth.shape, 2), np.inf, np.float32)
-
-
-_SOURCES = ("render", "truth", "rerender")
 
 
 def _picture(path: Path) -> np.ndarray:
