@@ -39,13 +39,12 @@ def write_real_size(folder: Path) -> None:
     from diffusers import (
         AutoencoderKL,
         ControlNetModel,
-        DDIMScheduler,
         StableDiffusionPipeline,
         UNet2DConditionModel,
     )
     from transformers import CLIPTextConfig, CLIPTextModel
 
-    from pipeline.diffusion.tiny import byte_tokenizer
+    from pipeline.diffusion.tiny import byte_tokenizer, ddim_scheduler
 
     torch.manual_seed(0)
     unet = UNet2DConditionModel(sample_size=64, cross_attention_dim=768, attention_head_dim=8)
@@ -75,14 +74,7 @@ def write_real_size(folder: Path) -> None:
         text_encoder=text,
         tokenizer=tokenizer,
         unet=unet,
-        scheduler=DDIMScheduler(
-            beta_start=0.00085,
-            beta_end=0.012,
-            beta_schedule="scaled_linear",
-            clip_sample=False,
-            set_alpha_to_one=False,
-            steps_offset=1,
-        ),
+        scheduler=ddim_scheduler(),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,

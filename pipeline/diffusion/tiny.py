@@ -120,7 +120,7 @@ def _sd15(folder: Path):
         text_encoder=CLIPTextModel(text_config(tokenizer, "quick_gelu")),
         tokenizer=tokenizer,
         unet=unet,
-        scheduler=_scheduler(),
+        scheduler=ddim_scheduler(),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
@@ -159,7 +159,7 @@ def _sdxl(folder: Path):
         tokenizer=tokenizer,
         tokenizer_2=tokenizer,
         unet=unet,
-        scheduler=_scheduler(),
+        scheduler=ddim_scheduler(),
         add_watermarker=False,
     )
     return pipe, unet
@@ -182,7 +182,8 @@ def _vae(scaling_factor: float):
     )
 
 
-def _scheduler():
+def ddim_scheduler():
+    """Stable Diffusion's noise schedule."""
     from diffusers import DDIMScheduler
 
     return DDIMScheduler(

@@ -20,12 +20,11 @@ import torch.nn.functional as F
 from diffusers import (
     AutoencoderTiny,
     ControlNetModel,
-    DDIMScheduler,
     StableDiffusionPipeline,
     UNet2DConditionModel,
 )
 
-from pipeline.diffusion.tiny import silent_text_encoder
+from pipeline.diffusion.tiny import ddim_scheduler, silent_text_encoder
 from pipeline.diffusion.training_data import CONTROLS, TrainingData, load_training_data
 from pipeline.storage import atomic_dir, write_json
 
@@ -120,7 +119,7 @@ def _train_denoiser(data: TrainingData, autoencoder, minutes: float, iterations:
         ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(8, 16, 48))
         for _ in CONTROLS
     ]
-    scheduler = _scheduler()
+    scheduler = ddim_scheduler()
     scale = autoencoder.config.scaling_factor
 
     def predict(noisy, times, batch, kept):
@@ -211,17 +210,6 @@ def _validation_images(data: TrainingData) -> torch.Tensor:
     return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def _scheduler() -> DDIMScheduler:
-    return DDIMScheduler(
-        beta_start=0.00085,
-        beta_end=0.012,
-        beta_schedule="scaled_linear",
-        clip_sample=False,
-        set_alpha_to_one=False,
-        steps_offset=1,
-    )
-
-
 def _save(folder: Path, autoencoder, unet, nets) -> None:
     tokenizer, text_encoder = silent_text_encoder(folder / "tokenizer")
     pipe = StableDiffusionPipeline(
@@ -229,7 +217,7 @@ def _save(folder: Path, autoencoder, unet, nets) -> None:
         text_encoder=text_encoder,
         tokenizer=tokenizer,
         unet=unet,
-        scheduler=_scheduler(),
+        scheduler=ddim_scheduler(),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,

@@ -22,6 +22,7 @@ from pipeline.report.overlays import (
     flow_picture,
 )
 from pipeline.report.rerendering import noise_text, rerender_section
+from pipeline.report.style import PAGE_STYLE
 from pipeline.shards.index import read_index
 from pipeline.shards.read import Sample, read_samples
 from pipeline.storage import atomic_dir, read_json
@@ -265,14 +266,10 @@ def _timings(out: Path) -> str:
     )
 
 
-_STYLE = """
-:root{--paper:#fbfaf8;--ink:#22252a;--quiet:#6a6f78;--line:#dcd8d0;--bar:#3f7fbf}
-@media (prefers-color-scheme:dark){:root{--paper:#16181c;--ink:#e8e8ea;--quiet:#9aa0aa;
---line:#33373e;--bar:#6aa5dd}}
-body{margin:0 auto;max-width:1500px;padding:1rem 1.5rem;background:var(--paper);color:var(--ink);
-font:15px/1.45 system-ui,sans-serif}h1{margin:.2rem 0}h2{margin:2rem 0 .6rem;border-bottom:1px solid
-var(--line)}h3{margin:1.2rem 0 .4rem;font-size:1rem}.wide{overflow-x:auto;margin-bottom:1rem}
-.facts,figcaption,article p{color:var(--quiet)}a{color:inherit}nav a{margin-right:.8rem}
+_STYLE = (
+    PAGE_STYLE
+    + """
+article p{color:var(--quiet)}
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(430px,1fr));gap:1.2rem}
 article{border:1px solid var(--line);border-radius:6px;padding:.6rem}article p{margin:.4rem 0 0;
 font-size:13px}article b{color:var(--ink)}
@@ -280,9 +277,5 @@ font-size:13px}article b{color:var(--ink)}
 .views a{position:relative;display:block}.views a:first-child{grid-row:span 3}.views img{width:100%;
 display:block;border-radius:3px}.views span{position:absolute;left:4px;bottom:3px;font-size:11px;
 color:#fff;background:#0008;padding:0 4px;border-radius:3px}
-.charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(300px,1fr));gap:1rem}
-.chart{margin:0}.chart svg{width:100%;height:auto}.chart rect,.chart circle{fill:var(--bar)}
-.chart text{font-size:11px;fill:var(--quiet)}.axis{fill:none;stroke:var(--line)}
-table{border-collapse:collapse}td,th{text-align:left;padding:.2rem .9rem .2rem 0;border-bottom:1px
-solid var(--line);font-variant-numeric:tabular-nums}
 """
+)

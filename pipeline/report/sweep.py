@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 
 from pipeline.report.curves import Curve, curves
+from pipeline.report.style import PAGE_STYLE
 from pipeline.report.sweep_strips import strips
 from pipeline.storage import atomic_dir
 from pipeline.sweep.choice import Choice, allowed_losses, level_fault
@@ -252,24 +253,17 @@ def _scenes(sweep: Sweep, scenes: list[int], rejected: list[dict]) -> str:
     return f"{told}<p>Rejected, and so left out:</p><ul>{lines}</ul>"
 
 
-_STYLE = """
-:root{--paper:#fbfaf8;--ink:#22252a;--quiet:#6a6f78;--line:#dcd8d0;--good:#dcefe2;--bad:#b3261e}
-@media (prefers-color-scheme:dark){:root{--paper:#16181c;--ink:#e8e8ea;--quiet:#9aa0aa;
---line:#33373e;--good:#1f3a2a;--bad:#ff8a80}}
-body{margin:0 auto;max-width:1500px;padding:1rem 1.5rem;background:var(--paper);color:var(--ink);
-font:15px/1.45 system-ui,sans-serif}h1{margin:.2rem 0}h2{margin:2rem 0 .6rem;border-bottom:1px solid
-var(--line)}h3{margin:1.2rem 0 .4rem;font-size:1rem}.wide{overflow-x:auto}
-p,ul{max-width:1000px}.facts,figcaption,.strip td,.strip th{color:var(--quiet)}a{color:inherit}
-nav a{margin-right:.8rem}.choice{font-size:1.35rem;margin:.4rem 0}
+_STYLE = (
+    PAGE_STYLE
+    + """
+p,ul{max-width:1000px}.strip td,.strip th{color:var(--quiet)}
+.choice{font-size:1.35rem;margin:.4rem 0}
 pre{background:var(--good);padding:.6rem .9rem;border-radius:6px;display:inline-block;margin:0}
-.charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(440px,1fr));gap:1.2rem}
-.chart{margin:0}.chart svg{width:100%;height:auto}.chart text{font-size:11px;fill:var(--quiet)}
-.axis{fill:none;stroke:var(--line)}
-table{border-collapse:collapse}td,th{text-align:left;padding:.2rem .8rem .2rem 0;border-bottom:1px
-solid var(--line);font-variant-numeric:tabular-nums}tr.chosen td{background:var(--good)}
-tr.unsafe td{color:var(--quiet)}.figures{font-size:13px}
+.charts{grid-template-columns:repeat(auto-fill,minmax(440px,1fr));gap:1.2rem}
+tr.chosen td{background:var(--good)}tr.unsafe td{color:var(--quiet)}.figures{font-size:13px}
 .figures td:last-child{min-width:24em}
 .strip td,.strip th{padding:2px 4px 6px 0;border:0;font-size:12px;vertical-align:top}
 .strip img{display:block;border-radius:3px}.strip .lost{color:var(--bad)}
 .strip .lost img{outline:2px solid var(--bad);outline-offset:-2px}
 """
+)
