@@ -272,7 +272,9 @@ class ExecutionSection(Section):
     """How fast, never what: nothing here changes a byte of the dataset.
 
     cloth_store_gib: size of the store of cloth simulations in the cache folder, shared by all
-    datasets; 0 keeps none. batch: pictures re-rendered at once on a GPU (a CPU paints one by one).
+    datasets; 0 keeps none. model_scenes: scenes re-rendered by one process, which loads its models
+    once (whole shards; without a model, one shard). batch: pictures re-rendered at once on a GPU (a
+    CPU paints one by one).
     offload: where models wait: `none`, on the device; `model`, in main memory, one part at a time
     on the device; `sequential`, layer by layer (slow, least memory). Too little memory is answered
     with smaller batches and more saving before it is an error.
@@ -282,5 +284,6 @@ class ExecutionSection(Section):
     threads: Annotated[int, Field(ge=0)] = 0
     scene_time_limit_s: Annotated[float, Field(gt=0)] = 1800.0
     cloth_store_gib: Annotated[float, Field(ge=0)] = 4.0
+    model_scenes: Annotated[int, Field(ge=1)] = 200
     batch: Annotated[int, Field(ge=1, le=64)] = 1
     offload: Literal["none", "model", "sequential"] = "none"

@@ -1,4 +1,7 @@
-"""One task class per scene stage; each handles one block of scenes (one shard's worth)."""
+"""One task class per scene stage; each handles one block of scenes (one shard's worth).
+
+Re-rendering with a model handles several shards' worth, because its process loads the model first.
+"""
 
 import luigi
 
@@ -82,8 +85,12 @@ class RerenderScenes(SceneBlock):
     priority = 65
     resources = {"gpu": 1}
 
-    def requires(self) -> luigi.Task:
-        return self.same_block(LabelScenes)
+    def requires(self) -> list[luigi.Task]:
+        size = self.plan.config.shards.scenes_per_shard
+        return [
+            self.sibling(LabelScenes, first=first, last=min(first + size - 1, self.last))
+            for first in range(self.first, self.last + 1, size)
+        ]
 
 
 class WriteShard(SceneBlock):
@@ -93,7 +100,13 @@ class WriteShard(SceneBlock):
     priority = 75
 
     def requires(self) -> luigi.Task:
-        return self.same_block(RerenderScenes)
+        """The re-rendering of this shard, which may be that of its neighbours too."""
+        config, size = self.plan.config, self._per_shard
+        if config.diffusion.backend != "passthrough":
+            size *= -(-config.execution.model_scenes // size)
+        first = self.first // size * size
+        last = min(first + size, self.scenes) - 1
+        return self.sibling(RerenderScenes, first=first, last=last)
 
     def complete(self) -> bool:
         return shard_complete(self.plan, self.first // self._per_shard, list(self.block))

@@ -96,3 +96,35 @@ def test_a_named_daemon_is_used(tmp_path):
         "print(g().has_option('core', 'local_scheduler'))"
     )
     assert run(sys.executable, "-c", code, cwd=tmp_path).stdout.strip() == "False"
+
+
+def _shards(tmp_path, diffusion: str, scenes: int) -> list:
+    """The shard-writing tasks of a dataset of 3 scenes per shard."""
+    from tasks.scenes import WriteShard
+
+    path = tmp_path / f"config_{len(list(tmp_path.iterdir()))}.toml"
+    path.write_text(
+        "[shards]\nscenes_per_shard = 3\n[execution]\nmodel_scenes = 5\n[diffusion]\n" + diffusion
+    )
+    shared = {"config": str(path), "seed": 0, "out": str(tmp_path / "out"), "scenes": scenes}
+    return [
+        WriteShard(first=first, last=min(first + 3, scenes) - 1, **shared)
+        for first in range(0, scenes, 3)
+    ]
+
+
+def test_a_process_that_loads_a_model_re_renders_several_shards(tmp_path):
+    shards = _shards(tmp_path, 'backend = "diffusers"\nmodel = "random-tiny"\n', 14)
+    blocks = [(task.requires().first, task.requires().last) for task in shards]
+    # model_scenes = 5 is two whole shards of 3.
+    assert blocks == [(0, 5), (0, 5), (6, 11), (6, 11), (12, 13)]
+    labels = [(task.first, task.last) for task in shards[0].requires().requires()]
+    assert labels == [(0, 2), (3, 5)]
+    assert [(t.first, t.last) for t in shards[4].requires().requires()] == [(12, 13)]
+
+
+def test_without_a_model_every_shard_is_re_rendered_by_itself(tmp_path):
+    shards = _shards(tmp_path, 'backend = "passthrough"\n', 7)
+    blocks = [(task.requires().first, task.requires().last) for task in shards]
+    assert blocks == [(0, 2), (3, 5), (6, 6)]
+    assert [(t.first, t.last) for t in shards[1].requires().requires()] == [(3, 5)]
