@@ -39,12 +39,11 @@ def write_real_size(folder: Path) -> None:
     from diffusers import (
         AutoencoderKL,
         ControlNetModel,
-        StableDiffusionPipeline,
         UNet2DConditionModel,
     )
     from transformers import CLIPTextConfig, CLIPTextModel
 
-    from pipeline.diffusion.tiny import byte_tokenizer, ddim_scheduler
+    from pipeline.diffusion.tiny import byte_tokenizer, sd15_pipeline
 
     torch.manual_seed(0)
     unet = UNet2DConditionModel(sample_size=64, cross_attention_dim=768, attention_head_dim=8)
@@ -69,16 +68,7 @@ def write_real_size(folder: Path) -> None:
         latent_channels=4,
         sample_size=512,
     )
-    pipe = StableDiffusionPipeline(
-        vae=vae,
-        text_encoder=text,
-        tokenizer=tokenizer,
-        unet=unet,
-        scheduler=ddim_scheduler(),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
+    pipe = sd15_pipeline(vae, tokenizer, text, unet)
     net = ControlNetModel.from_unet(unet)
     for part, name in ((pipe, "base"), (net, f"controlnet_{_CONTROL}")):
         part.to(torch.float16).save_pretrained(folder / name)

@@ -99,7 +99,7 @@ def silent_text_encoder(folder: Path):
 
 
 def _sd15(folder: Path):
-    from diffusers import StableDiffusionPipeline, UNet2DConditionModel
+    from diffusers import UNet2DConditionModel
     from transformers import CLIPTextModel
 
     tokenizer = byte_tokenizer(folder / "tokenizer")
@@ -115,9 +115,18 @@ def _sd15(folder: Path):
         cross_attention_dim=_TEXT_WIDTH,
         attention_head_dim=4,
     )
-    pipe = StableDiffusionPipeline(
-        vae=_vae(0.18215),
-        text_encoder=CLIPTextModel(text_config(tokenizer, "quick_gelu")),
+    vae = _vae(0.18215)
+    text_encoder = CLIPTextModel(text_config(tokenizer, "quick_gelu"))
+    return sd15_pipeline(vae, tokenizer, text_encoder, unet), unet
+
+
+def sd15_pipeline(vae, tokenizer, text_encoder, unet):
+    """A Stable Diffusion 1.5 pipeline of given parts, without the safety checker."""
+    from diffusers import StableDiffusionPipeline
+
+    return StableDiffusionPipeline(
+        vae=vae,
+        text_encoder=text_encoder,
         tokenizer=tokenizer,
         unet=unet,
         scheduler=ddim_scheduler(),
@@ -125,7 +134,6 @@ def _sd15(folder: Path):
         feature_extractor=None,
         requires_safety_checker=False,
     )
-    return pipe, unet
 
 
 def _sdxl(folder: Path):

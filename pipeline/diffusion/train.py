@@ -20,11 +20,10 @@ import torch.nn.functional as F
 from diffusers import (
     AutoencoderTiny,
     ControlNetModel,
-    StableDiffusionPipeline,
     UNet2DConditionModel,
 )
 
-from pipeline.diffusion.tiny import ddim_scheduler, silent_text_encoder
+from pipeline.diffusion.tiny import ddim_scheduler, sd15_pipeline, silent_text_encoder
 from pipeline.diffusion.training_data import CONTROLS, TrainingData, load_training_data
 from pipeline.storage import atomic_dir, write_json
 
@@ -212,16 +211,7 @@ def _validation_images(data: TrainingData) -> torch.Tensor:
 
 def _save(folder: Path, autoencoder, unet, nets) -> None:
     tokenizer, text_encoder = silent_text_encoder(folder / "tokenizer")
-    pipe = StableDiffusionPipeline(
-        vae=autoencoder,
-        text_encoder=text_encoder,
-        tokenizer=tokenizer,
-        unet=unet,
-        scheduler=ddim_scheduler(),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
+    pipe = sd15_pipeline(autoencoder, tokenizer, text_encoder, unet)
     pipe.to(torch.float16).save_pretrained(folder / "base")
     for name, net in zip(CONTROLS, nets, strict=True):
         net.to(torch.float16).save_pretrained(folder / f"controlnet_{name}")
