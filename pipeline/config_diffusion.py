@@ -198,6 +198,8 @@ class DiffusionSection(Section):
             raise ValueError("scheduler = 'flow' belongs to family = 'flux', and only to it")
         if self.family == "sdxl-union" and len({net.model for net in self.controlnets}) > 1:
             raise ValueError("family = 'sdxl-union' takes one model: name it for every control")
+        if len({(one.model, one.revision, one.image_encoder) for one in self.references}) > 1:
+            raise ValueError("references share one model, revision and image_encoder")
         if self.references and self.family == "flux":
             raise ValueError("references (IP-Adapter) exist for sd15, sdxl and sdxl-union only")
         return self

@@ -56,7 +56,7 @@ STAGES = {
             "render", 6, _RENDERED_BY, ("bodies", "dress"), asset_kinds=("hdri", "look", "place")
         ),
         Stage("truth", 7, ("audit", "exposure"), ("render",)),
-        Stage("rerender", 2, ("diffusion",), ("truth",), asset_kinds=("diffusion",), seeded=True),
+        Stage("rerender", 3, ("diffusion",), ("truth",), asset_kinds=("diffusion",), seeded=True),
         Stage("shards", 6, ("shards",), ("rerender",)),
     )
 }

@@ -1,5 +1,6 @@
 """LoRAs, IP-Adapters and the answer to too little memory, on the tiny pipelines."""
 
+import shutil
 import subprocess
 import sys
 
@@ -100,6 +101,17 @@ def test_a_reference_picture_steers_the_look(tiny, adapters, reference_pictures)
         request = request_of(config, references=(shown,), reference_names=(f"look{number}",))
         images.append(backend.rerender([request])[0].image)
     assert (images[0] == images[2]).all() and (images[0] != images[1]).any()
+
+
+def test_a_pickled_image_encoder_is_refused(tiny, adapters, reference_pictures, tmp_path):
+    shutil.copytree(adapters, tmp_path / "copy")
+    reference = {"model": str(tmp_path / "copy"), "images": reference_pictures}
+    config = tiny_config(tiny, controls=["depth"], references=[reference])
+    check_models(config)
+    weights = tmp_path / "copy" / "models" / "image_encoder" / "model.safetensors"
+    weights.rename(weights.with_name("pytorch_model.bin"))
+    with pytest.raises(GenbError, match="image_encoder/ has no .safetensors weights"):
+        check_models(config)
 
 
 def test_each_appearance_draws_its_reference(tiny, adapters, reference_pictures, tmp_path):

@@ -135,7 +135,7 @@ def test_a_cached_hub_model_is_found_with_its_commit(tiny, tmp_path, monkeypatch
     """The layout of the hub's cache: refs name a commit, snapshots hold its files."""
     from huggingface_hub import constants
 
-    from pipeline.diffusion.models import locate_base
+    from pipeline.diffusion.models import commits_in_use, locate_base
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     commit = "0123456789abcdef0123456789abcdef01234567"
@@ -143,8 +143,10 @@ def test_a_cached_hub_model_is_found_with_its_commit(tiny, tmp_path, monkeypatch
     (store / "refs").mkdir(parents=True)
     (store / "refs" / "main").write_text(commit)
     shutil.copytree(tiny["sd15"] / "base", store / "snapshots" / commit)
-    files = locate_base(tiny_config(tiny, model="someone/photos"))
-    assert files.commit == commit and files.source == "someone/photos"
+    config = tiny_config(tiny, model="someone/photos")
+    assert locate_base(config).source == "someone/photos"
+    # The ControlNets are local folders, which have no commit.
+    assert commits_in_use(config) == {"someone/photos": commit}
 
 
 def test_checking_models_imports_no_torch(tiny):

@@ -124,6 +124,7 @@ def test_a_latent_cell_is_as_protected_as_its_most_protected_pixel():
         {"views": {"tile_px": 500}},
         {"drift": {"max_keypoint_px": 3.0}},
         {"drift": {"detector": "mine"}},
+        {"references": [{"model": "a", "images": ["x"]}, {"model": "b", "images": ["x"]}]},
         {
             "family": "sdxl-union",
             "controlnets": [

@@ -242,6 +242,17 @@ def test_a_released_control_has_less_say(tiny, family):
     assert reach["scheduled"] == reach["ended"]
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_control_that_starts_after_its_release_does_not_guide(tiny, family):
+    noise = {"strategy": "schedule", "release": 0.5}
+    config = tiny_config(tiny, family, controls=["depth"], noise=noise)
+    late = [config.diffusion.controlnets[0].model_copy(update={"start": 0.6})]
+    config = Config(diffusion=config.diffusion.model_copy(update={"controlnets": late}))
+    backend, request = make_backend(config), request_of(config)
+    other = replace(request, controls={"depth": 255 - request.image})
+    assert (backend.rerender([request])[0].image == backend.rerender([other])[0].image).all()
+
+
 def test_level_zero_everywhere_loads_no_model(tiny):
     section = {"backend": "diffusers", "model": "/does/not/exist", "denoise_steps": 0}
     config = Config.model_validate({"diffusion": section})

@@ -24,7 +24,7 @@ from diffusers import (
     StableDiffusionXLControlNetUnionImg2ImgPipeline,
 )
 
-from pipeline.config import Config, DiffusionSection
+from pipeline.config import Config, ControlNet, DiffusionSection
 from pipeline.diffusion.models import locate_base, locate_controlnet, unique_controlnets
 from pipeline.diffusion.regional import RegionalNoise, Run
 
@@ -278,19 +278,27 @@ def shared_arguments(
 ) -> dict:
     """What every family's pipeline is called with."""
     height, width = batch.images.shape[-2:]
-    released = section.noise.release if section.noise.strategy == "schedule" else 1.0
-    nets = section.controlnets
+    spans = [_guided(section, net) for net in section.controlnets]
     return {
         "height": height,
         "width": width,
         "strength": regional.run.strength,
         "num_inference_steps": section.steps,
-        "controlnet_conditioning_scale": [net.scale for net in nets],
-        "control_guidance_start": [min(net.start, released) for net in nets],
-        "control_guidance_end": [min(net.end, released) for net in nets],
+        "controlnet_conditioning_scale": [scale for scale, _, _ in spans],
+        "control_guidance_start": [start for _, start, _ in spans],
+        "control_guidance_end": [end for _, _, end in spans],
         "latents": regional.start_latents().to(dtype),
         "generator": batch.generators,
         "callback_on_step_end": regional,
         "callback_on_step_end_tensor_inputs": ["latents"],
         "output_type": "latent",
     }
+
+
+def _guided(section: DiffusionSection, net: ControlNet) -> tuple[float, float, float]:
+    """(scale, start, end) of a ControlNet; strategy `schedule` releases it early."""
+    released = section.noise.release if section.noise.strategy == "schedule" else 1.0
+    if net.start >= released:
+        # diffusers refuses an empty span.
+        return 0.0, 0.0, 1.0
+    return net.scale, net.start, min(net.end, released)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline import assets
-from pipeline.config import Config, ControlNet, DiffusionSection
+from pipeline.config import Config, ControlNet, DiffusionSection, Reference
 from pipeline.diffusion import controls, drift, prompts
 from pipeline.diffusion.noise import is_passthrough
 from pipeline.diffusion.weights import check_component, weight_variant
@@ -81,8 +81,7 @@ def _check_painting(config: Config, faults: list[str]) -> None:
     for one in section.references:
         weights = f"{one.subfolder}/{one.weight_name}" if one.subfolder else one.weight_name
         _collect(faults, lambda one=one, w=weights: _locate_file(section, one, w))
-        encoder = f"{one.image_encoder}/config.json"
-        _collect(faults, lambda one=one, e=encoder: _locate_file(section, one, e))
+        _collect(faults, lambda one=one: _check_encoder(section, one))
         for image in one.images:
             _collect(faults, lambda image=image: assets.find_file("reference", image))
     _collect(faults, lambda: controls.check_annotators(section))
@@ -191,6 +190,24 @@ def _locate_file(section: DiffusionSection, row, name: str) -> None:
     if name.endswith((".bin", ".ckpt", ".pt", ".pth")):
         raise GenbError(f"{row.model}: {name} is pickled; only .safetensors weights are loaded")
     _locate(row.model, row.revision, section.local_files_only, name)
+
+
+def _check_encoder(section: DiffusionSection, one: Reference) -> None:
+    """Raise GenbError unless an IP-Adapter's image encoder is there, as safetensors."""
+    index = f"{one.image_encoder}/config.json"
+    files = _locate(one.model, one.revision, section.local_files_only, index)
+    if files.folder:
+        weight_variant(files.folder / one.image_encoder, one.model)
+
+
+def commits_in_use(config: Config) -> dict[str, str]:
+    """Hub id -> commit of the cached files that are loaded, of the base model and the ControlNets,
+    whether a revision was asked for or not. Local folders have none."""
+    section = config.diffusion
+    nets = unique_controlnets(section)
+    found = {section.model: locate_base(config).commit}
+    found |= {net.model: locate_controlnet(config, net).commit for net in nets}
+    return {model: commit for model, commit in found.items() if commit}
 
 
 def _looks_like_path(model: str) -> bool:

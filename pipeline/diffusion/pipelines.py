@@ -16,7 +16,7 @@ from pipeline.config import Config
 from pipeline.diffusion.backends import Rendered, Request
 from pipeline.diffusion.families import Batch, load_family
 from pipeline.diffusion.memory import MemoryLadder
-from pipeline.diffusion.models import check_models
+from pipeline.diffusion.models import check_models, commits_in_use
 from pipeline.diffusion.noise import took_effect
 from pipeline.diffusion.regional import RegionalNoise, cell_levels
 from pipeline.diffusion.views import (
@@ -81,6 +81,7 @@ class DiffusersBackend:
         torch.set_num_threads(_CPU_THREADS)
         torch.backends.cudnn.benchmark = False
         self.family = load_family(config, self.dtype)
+        self.commits = commits_in_use(config)
         pipe = self.family.pipe
         _place(pipe, self.device, config.execution.offload)
         if self.section.vae_tiling:
@@ -216,6 +217,7 @@ class DiffusersBackend:
             "dtype": str(self.dtype).removeprefix("torch."),
             "device": self.device,
             "memory": list(self.memory.measures),
+            "commits": self.commits,
         }
         return Rendered((image.clip(0, 1) * 255).round().astype(np.uint8), record)
 

@@ -173,7 +173,9 @@ class Rerenderer:
             attempt = self.attempt(frame, appearance, request, unpainted)
             decision = "passthrough"
         else:
-            decision = max(treated.values(), default="accepted")
+            decision = (
+                "render" if "render" in treated.values() else "calmed" if treated else "accepted"
+            )
         record = self._provenance(first, attempt) | {
             "appearance": appearance,
             "decision": decision,
