@@ -254,12 +254,17 @@ class ExposureSection(Section):
 
 
 class ShardSection(Section):
-    """What is written for training code."""
+    """What is written for training code.
+
+    body_model: put the body model files into the dataset (`body/`), so that its parameters can be
+    evaluated anywhere; licensed files are never copied.
+    """
 
     scenes_per_shard: Annotated[int, Field(ge=1, le=100_000)] = 10
     jpeg_quality: Annotated[int, Field(ge=50, le=100)] = 95
     dense_keypoints: list[int] = [138, 437]
     geometry: bool = True
+    body_model: bool = True
 
 
 class LimitSection(Section):

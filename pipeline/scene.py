@@ -212,7 +212,8 @@ class SceneSpec(Section):
 
     frame_step: clip frames from one image to the next. camera_path: a moving camera, one entry per
     frame; empty when it stands still. movement, framing: how it moves and what it frames
-    (`[camera]`). shutter_s: how long each picture is exposed; its frame is the middle of that time.
+    (`[camera]`). split: the part of the dataset it belongs to (`[cast]`). shutter_s: how long each
+    picture is exposed; its frame is the middle of that time.
     origin: the row of a BEDLAM file it came from.
     """
 
@@ -225,6 +226,7 @@ class SceneSpec(Section):
     camera_path: list[CameraSpec] = []
     movement: str = "static"
     framing: str = ""
+    split: Literal["train", "val", "test"] = "train"
     shutter_s: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     light: LightSpec
     place: PlaceSpec = PlaceSpec()

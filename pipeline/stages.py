@@ -49,15 +49,15 @@ STAGES = {
     for stage in (
         Stage("pose", 3, _POSED_BY, (), asset_kinds=("body",)),
         Stage("dress", 6, ("garments",), ("pose",), ("shoes",)),
-        Stage("cast", 3, _CAST_BY, ("dress",), ("motion", "clothed"), seeded=True),
-        Stage("compose", 6, _COMPOSED_BY, ("cast",), ("place",), seeded=True),
+        Stage("cast", 4, _CAST_BY, ("dress",), ("motion", "clothed"), seeded=True),
+        Stage("compose", 7, _COMPOSED_BY, ("cast",), ("place",), seeded=True),
         Stage("bodies", 3, (), ("compose", "pose")),
         Stage(
             "render", 6, _RENDERED_BY, ("bodies", "dress"), asset_kinds=("hdri", "look", "place")
         ),
-        Stage("truth", 7, ("audit", "exposure"), ("render",)),
+        Stage("truth", 8, ("audit", "exposure"), ("render",)),
         Stage("rerender", 3, ("diffusion",), ("truth",), asset_kinds=("diffusion",), seeded=True),
-        Stage("shards", 6, ("shards",), ("rerender",)),
+        Stage("shards", 7, ("shards",), ("rerender",)),
     )
 }
 SCENE_STAGES = ("compose", "bodies", "render", "truth", "rerender")

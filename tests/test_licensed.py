@@ -28,7 +28,8 @@ from pipeline.garments.patterns import read_template
 from pipeline.preflight import check_before_start
 from pipeline.stages import Plan
 from pipeline.storage import read_json, read_npz, write_npz
-from pipeline.truth.frame import body_models, label_vertices
+from pipeline.truth.bodies import label_vertices
+from pipeline.truth.frame import body_models
 from pipeline.truth.labels import parameter_labels
 
 OWN_KEYS = ("face_part", "vertex_part", "mh_index")

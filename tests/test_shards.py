@@ -70,7 +70,7 @@ def test_members_hold_what_the_stages_wrote(made, samples):
             read_npz(made.plan.scene_dir("truth", scene) / f"{stem}.npz"),
         )
         assert all(np.array_equal(labels[name], truth[name]) for name in truth)
-        extra = {"dense_138_2d", "dense_138_index", "dense_437_2d", "dense_437_index"}
+        extra = {f"dense_{n}_{what}" for n in (138, 437) for what in ("2d", "index", "code")}
         assert set(labels) - set(truth) == extra
 
 

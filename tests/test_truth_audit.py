@@ -14,7 +14,8 @@ from pipeline.errors import SceneRejected
 from pipeline.jobs import Job, rejection
 from pipeline.truth.__main__ import run
 from pipeline.truth.audit import audit_frame
-from pipeline.truth.frame import alone_depths, body_models, label_frame, label_scene, label_vertices
+from pipeline.truth.bodies import label_vertices
+from pipeline.truth.frame import alone_depths, body_models, label_frame, label_scene
 
 
 @pytest.fixture(scope="module")

@@ -244,7 +244,8 @@ def test_farthest_points_spread_evenly_and_larger_sets_begin_with_smaller_ones()
 def test_dense_keypoints_are_projections_of_their_vertices(made, labels):
     model = body_models(made.plan, made.specs[0])[0]
     indices = dense_indices(model, [138, 437])
-    dense = dense_labels(in_camera(made.specs[0], made.bodies[0].vertices[1]), labels["K"], indices)
+    vertices = in_camera(made.specs[0], made.bodies[0].vertices[1])
+    dense = dense_labels(vertices, labels["K"], indices, made.passes[0][1])
     for n in (138, 437):
         uv, _ = project_plainly(made.specs[0], made.bodies[0].vertices[1][:, indices[n]])
         assert np.abs(dense[f"dense_{n}_2d"] - uv).max() < FLOAT32_PX

@@ -74,7 +74,8 @@ class ModelFile:
 
     v_template (V, 3), shapedirs (V, 3, C), posedirs (V, 3, 486), weights (V, 55) and
     J_regressor (55, V) keep the float type of the file; metres, body-model frame (Y up, facing +Z).
-    faces (F, 3) int64. lmk_faces_idx (51,), lmk_bary_coords (51, 3): landmarks on triangles.
+    faces (F, 3) int64. lmk_faces_idx (51,), lmk_bary_coords (51, 3): landmarks on triangles;
+    contour_faces_idx (17,), contour_bary_coords (17, 3): the face's outline from the front.
     vt (T, 2) and ft (F, 3) are the texture map, or None where the file has none.
     face_part (F,) uint8: 0 skin, 1 left eye, 2 right eye, 3 upper teeth, 4 lower teeth, 5 tongue.
     vertex_part (V,) uint8: ids of `conventions.PARTS`: skin, face, hands, feet or eyes_mouth.
@@ -92,6 +93,8 @@ class ModelFile:
     posedirs: np.ndarray
     lmk_faces_idx: np.ndarray
     lmk_bary_coords: np.ndarray
+    contour_faces_idx: np.ndarray
+    contour_bary_coords: np.ndarray
     vt: np.ndarray | None
     ft: np.ndarray | None
     face_part: np.ndarray
@@ -270,6 +273,9 @@ def _check(path: Path, archive) -> ModelFile:
         posedirs=take("posedirs", (count, 3, POSE_BASIS_DIM), "f"),
         lmk_faces_idx=take_index("lmk_faces_idx", (LANDMARK_COUNT,), len(faces)),
         lmk_bary_coords=take("lmk_bary_coords", (LANDMARK_COUNT, 3), "f"),
+        # Row 0 of the tables over the head's turn is the head that looks straight ahead.
+        contour_faces_idx=take_index("dynamic_lmk_faces_idx", (None, CONTOUR_COUNT), len(faces))[0],
+        contour_bary_coords=take("dynamic_lmk_bary_coords", (None, CONTOUR_COUNT, 3), "f")[0],
         vt=vt,
         ft=take_index("ft", (len(faces), 3), len(vt)) if has_uv else None,
         face_part=face_part,

@@ -23,7 +23,8 @@ from pipeline.report.overlays import (
 from pipeline.scene import frame_name, picture_name
 from pipeline.stages import Plan
 from pipeline.storage import atomic_file, read_json, read_npz
-from pipeline.truth.frame import alone_depths, body_models, label_vertices
+from pipeline.truth.bodies import label_vertices
+from pipeline.truth.frame import alone_depths, body_models
 
 _COLUMNS = 5
 _APPEARANCES = 5

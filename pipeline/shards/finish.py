@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from pipeline.compose.audition import cast_failures, motions_refused
 from pipeline.errors import GenbError
+from pipeline.shards.bodies import publish_bodies
 from pipeline.shards.card import dataset_card
 from pipeline.shards.croissant import croissant
 from pipeline.shards.index import index_rows, write_index
@@ -68,7 +69,8 @@ def finish_dataset(plan: Plan, scenes: Sequence[int]) -> str:
     shutil.rmtree(plan.out / "report", ignore_errors=True)
     rows = index_rows(tars)
     write_index(plan.out / "index.parquet", rows)
-    description = _describe(plan, len(scenes), records, rows)
+    body = publish_bodies(plan, sorted({row["gender"] for row in rows}))
+    description = _describe(plan, len(scenes), records, rows) | {"body": body}
     index_sha256 = sha256_file(plan.out / "index.parquet")
     columns = list(rows[0].items()) if rows else []
     write_json(plan.out / "croissant.json", croissant(description, index_sha256, columns))

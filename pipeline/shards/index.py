@@ -22,7 +22,17 @@ _PERSON = (
     *("first_drift_mean_px", "drift_decision"),
 )
 _CAMERA = (
-    *("width", "height", "vfov_deg", "hfov_deg", "pitch_deg", "roll_deg", "f_number", "focus_m"),
+    *(
+        "width",
+        "height",
+        "focal_mm",
+        "vfov_deg",
+        "hfov_deg",
+        "pitch_deg",
+        "roll_deg",
+        "f_number",
+        "focus_m",
+    ),
 )
 _LIGHT = ("place", "hdri", "sun_elevation_deg", "sun_azimuth_deg")
 _RERENDER = (
@@ -51,6 +61,7 @@ def index_row(shard: str, facts: dict, person: dict) -> dict:
         "scene": facts["scene"],
         "frame": facts["frame"],
         "appearance": facts["appearance"],
+        "split": facts["split"],
         **{name: person[name] for name in _PERSON},
         **{
             f"box_{n}": v

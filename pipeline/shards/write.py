@@ -113,7 +113,7 @@ def _shared_members(plan: Plan, spec: SceneSpec, bodies, frame: int, indices) ->
     passes = RenderPasses.load(render / f"{name}.npz")
     labels = read_npz(truth / f"{name}.npz")
     vertices_cam = transform(labels["T_cam_world"], bodies.vertices[frame])
-    labels |= dense_labels(vertices_cam, labels["K"], indices)
+    labels |= dense_labels(vertices_cam, labels["K"], indices, passes)
     members = {
         "cg.png": png_bytes(_picture(render / f"{name}.png")),
         "mask.png": png_bytes(_ids(passes.instance, spec)),

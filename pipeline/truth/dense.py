@@ -6,7 +6,11 @@ Farthest-point sampling on the rest mesh; a smaller set is a prefix of a larger 
 import numpy as np
 
 from pipeline.body.modelfile import ModelFile
-from pipeline.conventions import PARTS, project
+from pipeline.contracts import RenderPasses
+from pipeline.conventions import PARTS
+from pipeline.truth.labels import project_in_front
+from pipeline.truth.schema import VISIBILITY
+from pipeline.truth.visibility import COVERS, SURFACE_TOLERANCE_M
 
 
 def farthest_points(points: np.ndarray, count: int) -> np.ndarray:
@@ -38,16 +42,51 @@ def dense_indices(model: ModelFile, counts: list[int]) -> dict[int, np.ndarray]:
 
 
 def dense_labels(
-    vertices_cam: np.ndarray, K: np.ndarray, indices: dict[int, np.ndarray]
+    vertices_cam: np.ndarray, K: np.ndarray, indices: dict[int, np.ndarray], passes: RenderPasses
 ) -> dict[str, np.ndarray]:
-    """Arrays `dense_<n>_2d` (P, n, 2) px and `dense_<n>_index` (n,) of every set.
+    """Arrays `dense_<n>_2d` (P, n, 2) px, `dense_<n>_code` (P, n) and `dense_<n>_index` (n,).
 
-    vertices_cam: (P, V, 3) metres, camera frame.
+    vertices_cam: (P, V, 3) metres, camera frame. passes: of the frame.
     """
     arrays: dict[str, np.ndarray] = {}
     for n, index in indices.items():
-        arrays[f"dense_{n}_2d"] = project(K, vertices_cam[:, index].astype(float)).astype(
-            np.float32
-        )
+        points = vertices_cam[:, index].astype(float)
+        uv = project_in_front(K, points)
+        arrays[f"dense_{n}_2d"] = uv.astype(np.float32)
         arrays[f"dense_{n}_index"] = index
+        arrays[f"dense_{n}_code"] = np.stack(
+            [surface_codes(points[k], uv[k], k, passes) for k in range(len(points))]
+        )
     return arrays
+
+
+def surface_codes(
+    points: np.ndarray, uv: np.ndarray, person: int, passes: RenderPasses
+) -> np.ndarray:
+    """Visibility codes (n,) uint8 of points on a person's skin, from the depth passes.
+
+    points: (n, 3) m, camera frame. uv: (n, 2) px.
+    """
+    height, width = passes.depth.shape
+    z = points[:, 2]
+    inside = (z > 0) & (uv >= 0).all(axis=1) & (uv < [width, height]).all(axis=1)
+    codes = np.full(len(points), VISIBILITY["outside_image"], np.uint8)
+    column, row = uv[inside].astype(int).T
+    near = z[inside] - SURFACE_TOLERANCE_M
+    who, first = passes.instance[row, column], passes.depth[row, column]
+    own = (passes.body_instance[row, column] == person + 1) & (
+        passes.body_depth[row, column] >= near
+    )
+    seen = np.where(
+        np.isin(passes.part[row, column], COVERS), VISIBILITY["covered"], VISIBILITY["visible"]
+    )
+    codes[inside] = np.select(
+        [
+            ~np.isin(who, (0, person + 1)) & (first < z[inside]),
+            (who == 0) & (first < near),
+            own & (who == person + 1),
+        ],
+        [VISIBILITY["person_occluded"], VISIBILITY["object_occluded"], seen],
+        VISIBILITY["self_occluded"],
+    )
+    return codes

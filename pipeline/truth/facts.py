@@ -31,6 +31,8 @@ def camera_facts(camera: CameraSpec) -> dict:
         "hfov_deg": fov_from_focal(K[0, 0], camera.width),
         "vfov_deg": fov_from_focal(K[1, 1], camera.height),
         "sensor_width_mm": float(camera.sensor_width_mm),
+        "sensor_height_mm": float(camera.sensor_width_mm * camera.height / camera.width),
+        "focal_mm": float(K[0, 0] * camera.sensor_width_mm / camera.width),
         "eye_m": [float(x) for x in camera.eye_m],
         "pitch_deg": float(np.degrees(np.arcsin(T_cam_world[2, 2]))),
         "roll_deg": float(camera.roll_deg),

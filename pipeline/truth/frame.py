@@ -5,9 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.body.kid import with_kid
-from pipeline.body.lbs import NumpyEvaluator
-from pipeline.body.modelfile import ModelFile, model_path, read_model_file
+from pipeline.body.modelfile import ModelFile
 from pipeline.contracts import RenderPasses, SceneBodies
 from pipeline.conventions import transform
 from pipeline.errors import GenbError, SceneRejected
@@ -16,12 +14,28 @@ from pipeline.scene import SceneSpec, frame_name
 from pipeline.stages import Plan
 from pipeline.storage import read_json, write_json, write_npz
 from pipeline.truth.audit import Audit, audit_frame
+from pipeline.truth.bodies import cached_model, label_vertices, person_model
 from pipeline.truth.exposure import exposure_faults, exposure_figures, read_picture
 from pipeline.truth.facts import camera_facts, light_facts, person_facts
-from pipeline.truth.labels import amodal_boxes, modal_box, own_betas, parameter_labels, rest_body
+from pipeline.truth.keypoints import (
+    JOINTS,
+    POINT_COUNT,
+    body_points,
+    hand_boxes,
+    keypoint_labels,
+)
+from pipeline.truth.labels import (
+    amodal_boxes,
+    modal_box,
+    parameter_labels,
+    project_in_front,
+    rest_body,
+)
+from pipeline.truth.rle import rle_text
 from pipeline.truth.schema import LABEL_ARRAYS, SEEN, array_faults
 from pipeline.truth.silhouette import render_depth
 from pipeline.truth.visibility import (
+    SURFACE_TOLERANCE_M,
     flesh_depth,
     joint_codes,
     occlusion_share,
@@ -56,6 +70,9 @@ def label_scene(plan: Plan, scene: int, folder: Path) -> None:
             )
         write_npz(folder / f"{name}.npz", labels)
         facts = _facts(spec, bodies, frame, models, labels, audit, worn)
+        for k, person in enumerate(facts["people"]):
+            person["rle_modal"] = rle_text(passes.instance == k + 1)
+            person["rle_amodal"] = rle_text(passes.amodal[k])
         facts["exposure"] = {name: round(value, 6) for name, value in exposure.items()}
         write_json(folder / f"{name}.json", facts)
 
@@ -64,20 +81,9 @@ def body_models(plan: Plan, spec: SceneSpec) -> list[ModelFile]:
     """The body model file of each person."""
     template = plan.body_dir / plan.config.body.kid_template
     return [
-        _model(model_path(plan.body_dir, p.subject.gender), template if p.subject.kid else None)
+        person_model(plan.body_dir, p.subject.gender, template if p.subject.kid else None)
         for p in spec.people
     ]
-
-
-@cache
-def _model(path: Path, kid_template: Path | None) -> ModelFile:
-    file = read_model_file(path)
-    return with_kid(file, kid_template) if kid_template else file
-
-
-@cache
-def _evaluator(path: Path, kid: Path | None, num_betas: int, num_expression: int):
-    return NumpyEvaluator(_model(path, kid), num_betas, num_expression)
 
 
 def label_frame(
@@ -102,19 +108,6 @@ def label_frame(
     return labels, audit
 
 
-def label_vertices(labels: dict[str, np.ndarray], models: list[ModelFile]) -> np.ndarray:
-    """Bodies (P, V, 3) float64 m in the camera frame, from the labels' own parameters."""
-    vertices = []
-    for k, model in enumerate(models):
-        betas, expression = own_betas(model, labels["betas"][k]), labels["expression"][k]
-        evaluator = _evaluator(model.path, model.kid_template, len(betas), len(expression))
-        posed = evaluator.evaluate(
-            betas, labels["pose_cam"][k : k + 1], labels["transl_cam"][k : k + 1], expression[None]
-        )
-        vertices.append(posed.vertices[0])
-    return np.array(vertices, np.float64)
-
-
 def alone_depths(
     K: np.ndarray, vertices_cam: np.ndarray, faces: list[np.ndarray], shape: tuple
 ) -> np.ndarray:
@@ -130,11 +123,16 @@ def _pixel_labels(labels, vertices_cam, models, alone, passes) -> dict[str, np.n
     boxes = amodal_boxes(labels["K"], vertices_cam)
     people = range(len(vertices_cam))
     masks = [passes.instance == k + 1 for k in people]
+    points_cam = np.stack(
+        [body_points(models[k], vertices_cam[k], labels["joints_cam"][k]) for k in people]
+    )
+    points_2d = project_in_front(labels["K"], points_cam)
+    points_2d[:, :JOINTS] = labels["joints_2d"]
     codes = np.stack(
         [
             joint_codes(
-                labels["joints_cam"][k],
-                labels["joints_2d"][k],
+                points_cam[k],
+                points_2d[k],
                 k,
                 alone[k],
                 _flesh(models[k].path, models[k].kid_template, tuple(labels["betas"][k])),
@@ -143,6 +141,7 @@ def _pixel_labels(labels, vertices_cam, models, alone, passes) -> dict[str, np.n
             for k in people
         ]
     )
+    height, width = passes.depth.shape
     occlusion = [occlusion_share(passes.instance, k, alone[k]) for k in people]
     truncation = [
         truncation_share(
@@ -151,8 +150,10 @@ def _pixel_labels(labels, vertices_cam, models, alone, passes) -> dict[str, np.n
         for k in people
     ]
     return {
-        "joints_code": codes,
-        "joints_visible": np.isin(codes, SEEN),
+        "joints_code": codes[:, :JOINTS],
+        "joints_visible": np.isin(codes[:, :JOINTS], SEEN),
+        "box_hands": hand_boxes(points_2d, (width, height)),
+        **keypoint_labels(points_cam, points_2d, codes),
         "box_modal": np.stack([modal_box(mask) for mask in masks]),
         "box_amodal": boxes,
         "occlusion": np.array(occlusion, np.float32),
@@ -163,8 +164,11 @@ def _pixel_labels(labels, vertices_cam, models, alone, passes) -> dict[str, np.n
 
 @cache
 def _flesh(path: Path, kid: Path | None, betas: tuple[float, ...]) -> np.ndarray:
-    vertices, joints = rest_body(_model(path, kid), np.array(betas))
-    return flesh_depth(joints, vertices, _model(path, kid).faces)
+    """Flesh over the 145 points; those past the joints lie on the skin."""
+    vertices, joints = rest_body(cached_model(path, kid), np.array(betas))
+    over_joints = flesh_depth(joints, vertices, cached_model(path, kid).faces)
+    skin = np.full(POINT_COUNT - JOINTS, SURFACE_TOLERANCE_M)
+    return np.concatenate([over_joints, skin])
 
 
 def _facts(
@@ -185,6 +189,7 @@ def _facts(
         "frame": frame,
         "frames": spec.frames,
         "seed": spec.seed,
+        "split": spec.split,
         "camera": camera_facts(spec.camera_at(frame)),
         "camera_movement": spec.movement,
         "camera_framing": spec.framing or "scene",

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-JOINT_COUNT = 127
+from pipeline.truth.keypoints import JOINTS as JOINT_COUNT
+from pipeline.truth.keypoints import KEYPOINT_SETS
+
 POSE_SIZE = 165
 
 VISIBILITY = {
@@ -53,7 +55,14 @@ LABEL_ARRAYS = {
     "occlusion": LabelArray("f4", ("P",), "hidden share of the body's pixels in the image"),
     "truncation": LabelArray("f4", ("P",), "share of the body's silhouette outside the image"),
     "mask_area_px": LabelArray("i4", ("P",), "pixels of the instance mask"),
+    "box_hands": LabelArray("f4", ("P", 2, 4), "px x0 y0 x1 y1, left and right; zeros if outside"),
 }
+for _name, _points in KEYPOINT_SETS.items():
+    LABEL_ARRAYS |= {
+        f"{_name}_2d": LabelArray("f4", ("P", len(_points), 2), f"px, {_name}"),
+        f"{_name}_cam": LabelArray("f4", ("P", len(_points), 3), f"m, camera frame, {_name}"),
+        f"{_name}_code": LabelArray("u1", ("P", len(_points)), f"visibility of {_name}"),
+    }
 
 
 def dense_arrays(counts: list[int]) -> dict[str, LabelArray]:
@@ -61,7 +70,8 @@ def dense_arrays(counts: list[int]) -> dict[str, LabelArray]:
     arrays = {}
     for n in counts:
         arrays[f"dense_{n}_2d"] = LabelArray("f4", ("P", n, 2), "px of body surface points")
-        arrays[f"dense_{n}_index"] = LabelArray("i4", (n,), "their vertex numbers")
+        arrays[f"dense_{n}_index"] = LabelArray("i4", (n,), "their vertex numbers; -1: a matrix's")
+        arrays[f"dense_{n}_code"] = LabelArray("u1", ("P", n), "their visibility")
     return arrays
 
 

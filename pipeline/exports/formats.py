@@ -1,0 +1,65 @@
+"""The label formats by name, and what each of their modules offers.
+
+A module has three functions. `rows(dataset, options)` yields what the format says about each person
+(or image), as a dict of arrays and scalars. `write(dataset, out, options)` writes the files and
+returns notes for the user: what was left out, and why. `read(out)` yields the rows back from the
+files alone, equal to those that were written.
+"""
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from pipeline.assets import user_assets_dir
+from pipeline.dataset import Dataset
+from pipeline.errors import GenbError
+
+FORMATS = {
+    "bedlam": "pipeline.exports.bedlam",
+    "bedlam2": "pipeline.exports.bedlam2",
+    "camerahmr": "pipeline.exports.camerahmr",
+    "tokenhmr": "pipeline.exports.tokenhmr",
+    "4dhumans": "pipeline.exports.fourdhumans",
+    "agora": "pipeline.exports.agora",
+    "coco": "pipeline.exports.coco",
+    "smplx-npz": "pipeline.exports.smplx_npz",
+    "hf": "pipeline.exports.hf",
+    "text": "pipeline.exports.text",
+}
+"""Format name -> module."""
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What a user may choose.
+
+    split: only this part of the dataset (train, val or test), or all of it. bbox_factor: by how
+    much boxes are larger than what they enclose; None takes the format's own. assets: folder of
+    licensed files (SMPL models, regressors, transfer matrices) that some formats need.
+    """
+
+    split: str | None = None
+    bbox_factor: float | None = None
+    assets: Path | None = None
+
+    @property
+    def assets_dir(self) -> Path:
+        """Where licensed files are looked for."""
+        return self.assets or user_assets_dir()
+
+
+def format_module(name: str) -> ModuleType:
+    """Module of a format; raises GenbError for an unknown name."""
+    if name not in FORMATS:
+        raise GenbError(f"no format {name!r}. Formats: {', '.join(FORMATS)}.")
+    return importlib.import_module(FORMATS[name])
+
+
+def export(out: Path, name: str, target: Path | None, options: ExportOptions) -> list[str]:
+    """Write the dataset in `out` in another format; returns notes.
+
+    target: folder, or None for OUT/exports/NAME. Raises GenbError.
+    """
+    dataset = Dataset(out)
+    return format_module(name).write(dataset, target or dataset.out / "exports" / name, options)
