@@ -50,6 +50,37 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("key", nargs="?", help="sample key, e.g. 000042_0000")
     inspect.set_defaults(run=_inspect)
 
+    export = commands.add_parser("export", help="a dataset's labels in another format")
+    export.add_argument("dir", type=Path)
+    export.add_argument("--format", required=True, help="bedlam, coco, ...: see docs/exports.md")
+    export.add_argument("--out", type=Path, help="default: DIR/exports/FORMAT")
+    export.add_argument("--split", choices=["train", "val", "test"], help="default: all of it")
+    export.add_argument("--bbox-factor", type=float, help="default: the format's own")
+    export.add_argument("--assets", type=Path, help="licensed SMPL files (default $GENB_ASSETS)")
+    export.set_defaults(run=_export)
+
+    smpl = commands.add_parser("smpl", help="SMPL parameters of a dataset, by a fit to the meshes")
+    smpl.add_argument("dir", type=Path)
+    smpl.add_argument("--out", type=Path, help="default: DIR/exports/smpl")
+    smpl.add_argument("--assets", type=Path, help="licensed SMPL files (default $GENB_ASSETS)")
+    smpl.set_defaults(run=_smpl)
+
+    tals = commands.add_parser("tals", help="errors of wrong cameras; TokenHMR's threshold tables")
+    tals.add_argument("dir", type=Path)
+    tals.add_argument("--out", type=Path, help="default: DIR/exports/tals")
+    tals.set_defaults(run=_tals)
+
+    merge = commands.add_parser("merge", help="several datasets as one")
+    merge.add_argument("dirs", type=Path, nargs="+", metavar="DIR")
+    merge.add_argument("--out", type=Path, required=True)
+    merge.set_defaults(run=_merge)
+
+    subset = commands.add_parser("subset", help="the images of a dataset that a query selects")
+    subset.add_argument("dir", type=Path)
+    subset.add_argument("--where", required=True, help="SQL on the index, e.g. 'occlusion < 0.3'")
+    subset.add_argument("--out", type=Path, required=True)
+    subset.set_defaults(run=_subset)
+
     bring = commands.add_parser("bedlam-import", help="scene files from a BEDLAM be_seq.csv")
     bring.add_argument("be_seq", type=Path, metavar="BE_SEQ.csv")
     bring.add_argument("--motions", type=Path, required=True, help="folder of its motion files")
@@ -204,6 +235,44 @@ def _sweep(args: argparse.Namespace) -> int:
     choice, page = run_sweep(sweep)
     name = f", strategy {choice.strategy}" if choice.strategy else ""
     print(f"recommended: level {choice.level}{name}. {choice.reason}\nreport: {page}")
+    return 0
+
+
+def _export(args: argparse.Namespace) -> int:
+    from pipeline.exports.formats import ExportOptions, export
+
+    options = ExportOptions(args.split, args.bbox_factor, args.assets)
+    for note in export(args.dir, args.format, args.out, options):
+        print(note)
+    print(f"{args.out or args.dir / 'exports' / args.format}: written")
+    return 0
+
+
+def _smpl(args: argparse.Namespace) -> int:
+    from pipeline.smpl.command import convert_dataset
+
+    print(convert_dataset(args.dir, args.out or args.dir / "exports" / "smpl", args.assets))
+    return 0
+
+
+def _tals(args: argparse.Namespace) -> int:
+    from pipeline.tals.command import measure_tals
+
+    print(measure_tals(args.dir, args.out or args.dir / "exports" / "tals"))
+    return 0
+
+
+def _merge(args: argparse.Namespace) -> int:
+    from pipeline.shards.merge import merge
+
+    print(merge(args.dirs, args.out))
+    return 0
+
+
+def _subset(args: argparse.Namespace) -> int:
+    from pipeline.shards.subset import subset
+
+    print(subset(args.dir, args.out, args.where))
     return 0
 
 

@@ -9,8 +9,7 @@ from pipeline.body.modelfile import ModelFile
 from pipeline.contracts import RenderPasses
 from pipeline.conventions import PARTS
 from pipeline.truth.labels import project_in_front
-from pipeline.truth.schema import VISIBILITY
-from pipeline.truth.visibility import COVERS, SURFACE_TOLERANCE_M
+from pipeline.truth.visibility import SURFACE_TOLERANCE_M, joint_codes
 
 
 def farthest_points(points: np.ndarray, count: int) -> np.ndarray:
@@ -65,28 +64,9 @@ def surface_codes(
 ) -> np.ndarray:
     """Visibility codes (n,) uint8 of points on a person's skin, from the depth passes.
 
-    points: (n, 3) m, camera frame. uv: (n, 2) px.
+    points: (n, 3) m, camera frame. uv: (n, 2) px. A point behind another naked body is behind the
+    other person as well, so the pass of all naked bodies serves for the person's own.
     """
-    height, width = passes.depth.shape
-    z = points[:, 2]
-    inside = (z > 0) & (uv >= 0).all(axis=1) & (uv < [width, height]).all(axis=1)
-    codes = np.full(len(points), VISIBILITY["outside_image"], np.uint8)
-    column, row = uv[inside].astype(int).T
-    near = z[inside] - SURFACE_TOLERANCE_M
-    who, first = passes.instance[row, column], passes.depth[row, column]
-    own = (passes.body_instance[row, column] == person + 1) & (
-        passes.body_depth[row, column] >= near
-    )
-    seen = np.where(
-        np.isin(passes.part[row, column], COVERS), VISIBILITY["covered"], VISIBILITY["visible"]
-    )
-    codes[inside] = np.select(
-        [
-            ~np.isin(who, (0, person + 1)) & (first < z[inside]),
-            (who == 0) & (first < near),
-            own & (who == person + 1),
-        ],
-        [VISIBILITY["person_occluded"], VISIBILITY["object_occluded"], seen],
-        VISIBILITY["self_occluded"],
-    )
-    return codes
+    own = np.where(passes.body_instance == person + 1, passes.body_depth, np.inf)
+    skin = np.full(len(points), SURFACE_TOLERANCE_M)
+    return joint_codes(points, uv, person, own, skin, passes)

@@ -16,7 +16,7 @@ SURFACE_TOLERANCE_M = 0.015
 FLESH_FACTOR = 1.25
 """Bodies are looked at from anywhere, and thickness is measured front to back only."""
 
-COVERS = [PARTS[name] for name in ("hair", "upper", "lower", "full", "outer", "shoes")]
+_COVERS = [PARTS[name] for name in ("hair", "upper", "lower", "full", "outer", "shoes")]
 _EYES = [JOINT_INDEX[name] for name in ("left_eye", "right_eye")]
 # Along the depth axis, a finger has its neighbours and a foot its whole length.
 _FLAT = [j for j, name in enumerate(JOINT_NAMES) if name.endswith(("1", "2", "3", "foot"))]
@@ -97,7 +97,7 @@ def _code(z, u, v, person, own_depth, flesh_m, passes) -> int:
         return VISIBILITY["object_occluded"]
     if z - _surface(own_depth, u, v) > flesh_m:
         return VISIBILITY["self_occluded"]
-    if who == person + 1 and passes.part[v, u] in COVERS:
+    if who == person + 1 and passes.part[v, u] in _COVERS:
         return VISIBILITY["covered"]
     return VISIBILITY["visible"]
 
