@@ -173,6 +173,10 @@ def fingerprint(kind: str, config: Config) -> dict[str, str]:
         return look_assets.fingerprint(config, shoes=kind == "shoes")
     if kind == "diffusion":
         return _diffusion_identity(config.diffusion)
+    if kind == "dense":
+        from pipeline.truth.dense_matrices import fingerprint as matrices_fingerprint
+
+        return matrices_fingerprint(config.shards)
     raise ValueError(f"no assets of kind {kind!r}")
 
 

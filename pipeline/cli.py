@@ -162,6 +162,11 @@ def _plan(args: argparse.Namespace):
     return Plan(load_config(args.config), args.seed, args.out.absolute())
 
 
+def _one_thread() -> None:
+    """Before numpy is loaded: the last bits of its products depend on the number of threads."""
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+
 def _doctor(args: argparse.Namespace) -> int:
     from pipeline.doctor import report_machine
 
@@ -198,13 +203,16 @@ def _motions(args: argparse.Namespace) -> int:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    from pipeline.verify import verify
+    from pipeline.verify import verify_report
 
-    faults = verify(args.dir)
-    for fault in faults:
+    report = verify_report(args.dir)
+    for fault in report.faults:
         print(fault)
-    print(f"{args.dir}: {'ok' if not faults else f'{len(faults)} fault(s)'}")
-    return 1 if faults else 0
+    for note in report.notes:
+        print(f"note: {note}")
+    count = len(report.faults)
+    print(f"{args.dir}: {f'{count} fault(s)' if count else 'ok'}")
+    return 1 if count else 0
 
 
 def _inspect(args: argparse.Namespace) -> int:
@@ -215,8 +223,7 @@ def _inspect(args: argparse.Namespace) -> int:
 
 
 def _sweep(args: argparse.Namespace) -> int:
-    # Before numpy is loaded: the last bits of its products depend on the number of threads.
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    _one_thread()
     from pipeline.config import load_config
     from pipeline.sweep.grid import make_sweep
     from pipeline.sweep.run import run_sweep
@@ -249,6 +256,7 @@ def _export(args: argparse.Namespace) -> int:
 
 
 def _smpl(args: argparse.Namespace) -> int:
+    _one_thread()
     from pipeline.smpl.command import convert_dataset
 
     print(convert_dataset(args.dir, args.out or args.dir / "exports" / "smpl", args.assets))
@@ -256,6 +264,7 @@ def _smpl(args: argparse.Namespace) -> int:
 
 
 def _tals(args: argparse.Namespace) -> int:
+    _one_thread()
     from pipeline.tals.command import measure_tals
 
     print(measure_tals(args.dir, args.out or args.dir / "exports" / "tals"))

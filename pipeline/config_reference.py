@@ -59,6 +59,8 @@ def _kind(annotation: object) -> str:
         return " or ".join(_kind(argument) for argument in arguments)
     if annotation is NoneType:
         return "nothing"
+    if annotation is dict or origin is dict:
+        return "table"
     return {"bool": "true or false", "str": "text"}.get(annotation.__name__, annotation.__name__)
 
 

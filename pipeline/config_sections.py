@@ -70,10 +70,14 @@ class CastSection(Section):
     A subject is one body, one motion clip and one simulated outfit; simulating is the dear part, so
     the same subject appears in many scenes at other moments, places and colours. clothed: folders
     (absolute, or below $GENB_ASSETS) of motion files with simulated garments beside them
-    (docs/garment-files.md); clothed_share of the cast comes from there.
+    (docs/garment-files.md); clothed_share of the cast comes from there. val_share, test_share: of
+    the scenes, which show people and motions that no training scene shows; a cast too small to be
+    divided holds nothing out, and the dataset says so (docs/dataset.md).
     """
 
     size: Annotated[int, Field(ge=1, le=10_000)] = 20
+    val_share: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+    test_share: Annotated[float, Field(ge=0, le=0.5)] = 0.1
     children_share: Unit = 0.12
     female_share: Unit = 0.5
     clip_frames: Annotated[int, Field(ge=1, le=240)] = 20
@@ -81,6 +85,12 @@ class CastSection(Section):
     outfits: list[str] = []
     clothed: list[str] = []
     clothed_share: Unit = 0.5
+
+    @model_validator(mode="after")
+    def _leaves_training(self):
+        if self.val_share + self.test_share > 0.5:
+            raise ValueError("val_share and test_share may not take more than half of the scenes")
+        return self
 
 
 class MotionSource(Section):
@@ -253,18 +263,50 @@ class ExposureSection(Section):
     max_people_clipped: Unit = 0.35
 
 
+class DenseMatrix(Section):
+    """A matrix of dense key-points: a file, absolute or below $GENB_ASSETS.
+
+    via: the matrix from the bodies to SMPL, where `path` is for SMPL's vertices.
+    """
+
+    path: Annotated[str, Field(min_length=1)]
+    via: str = ""
+
+
 class ShardSection(Section):
     """What is written for training code.
 
     body_model: put the body model files into the dataset (`body/`), so that its parameters can be
-    evaluated anywhere; licensed files are never copied.
+    evaluated anywhere; licensed files are never copied. dense_matrices: sets of `dense_keypoints`
+    that are not chosen vertices but a matrix of yours times the vertices, by their size:
+    `{ "437" = "downsample_mat_smplx.pkl" }`, absolute or below $GENB_ASSETS; one for SMPL's
+    vertices goes by way of another, `{ path = "...", via = "smplx2smpl.pkl" }` (docs/smpl.md).
     """
 
     scenes_per_shard: Annotated[int, Field(ge=1, le=100_000)] = 10
     jpeg_quality: Annotated[int, Field(ge=50, le=100)] = 95
     dense_keypoints: list[int] = [138, 437]
+    dense_matrices: dict[str, DenseMatrix | str] = {}
     geometry: bool = True
     body_model: bool = True
+
+    @model_validator(mode="after")
+    def _matrices_are_sets(self):
+        for size in self.dense_matrices:
+            if size not in {str(n) for n in self.dense_keypoints}:
+                raise ValueError(
+                    f"dense_matrices has {size!r}, which is not a size in dense_keypoints "
+                    f"({self.dense_keypoints})"
+                )
+        return self
+
+    @property
+    def matrices(self) -> dict[str, DenseMatrix]:
+        """`dense_matrices`, plain paths as tables too."""
+        return {
+            size: DenseMatrix(path=entry) if isinstance(entry, str) else entry
+            for size, entry in self.dense_matrices.items()
+        }
 
 
 class LimitSection(Section):

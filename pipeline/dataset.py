@@ -3,6 +3,7 @@
 A `Frame` is one sample with its facts and labels parsed, and its bodies evaluated when asked for.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -105,6 +106,14 @@ class Dataset:
                 frame = Frame(self, sample)
                 if split is None or frame.facts["split"] == split:
                     yield frame
+
+    def images_by_split(self) -> dict[str, int]:
+        """Number of images of every split that has any, from the index."""
+        import pyarrow.parquet
+
+        table = pyarrow.parquet.read_table(self.out / "index.parquet", columns=["key", "split"])
+        split_of = dict(zip(*(table[n].to_pylist() for n in ("key", "split")), strict=True))
+        return dict(sorted(Counter(split_of.values()).items()))
 
     @cached_property
     def body_folder(self) -> Path:

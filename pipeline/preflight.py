@@ -32,6 +32,7 @@ def check_before_start(plan: Plan, scenes: int) -> None:
     check_look(plan.config)
     check_models(plan.config)
     _check_smplx(plan.config)
+    _check_dense(plan)
 
 
 def _check_writable(plan: Plan) -> None:
@@ -79,6 +80,17 @@ def _check_smplx(config: Config) -> None:
         )
     for path in files:
         read_model_file(path)
+
+
+def _check_dense(plan: Plan) -> None:
+    if not plan.config.shards.dense_matrices:
+        return
+    from pipeline.body.modelfile import model_path, read_model_file
+    from pipeline.truth.dense_matrices import read_dense_matrices
+
+    build_body(plan.config)
+    model = read_model_file(model_path(plan.body_dir, "neutral"))
+    read_dense_matrices(plan.config.shards, len(model.v_template))
 
 
 def build_body(config: Config) -> None:

@@ -30,6 +30,8 @@ class Stream(IntEnum):
     OPTICS = 15
     PLACE = 16
     PROMPT = 17
+    TEXT = 18
+    SPLIT = 19
 
 
 def generator(seed: int, stream: Stream, *indices: int) -> np.random.Generator:

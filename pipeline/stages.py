@@ -34,7 +34,7 @@ _POSED_BY = (
     *("motion.loop_blend_s", "motion.fill_hands", "motion.fill_gaze"),
     *("garments.ease_in_frames", "garments.shoes"),
 )
-_CAST_BY = ("cast", "motion", "body", "look.shoes")
+_CAST_BY = ("cast", "motion", "body", "look.shoes", "scene.people")
 _COMPOSED_BY = (
     *("scene", "camera", "light", "place", "body"),
     *("look.hair", "look.hair_meshes", "look.hair_mesh_share"),
@@ -55,9 +55,9 @@ STAGES = {
         Stage(
             "render", 6, _RENDERED_BY, ("bodies", "dress"), asset_kinds=("hdri", "look", "place")
         ),
-        Stage("truth", 8, ("audit", "exposure"), ("render",)),
+        Stage("truth", 9, ("audit", "exposure"), ("render",)),
         Stage("rerender", 3, ("diffusion",), ("truth",), asset_kinds=("diffusion",), seeded=True),
-        Stage("shards", 7, ("shards",), ("rerender",)),
+        Stage("shards", 8, ("shards",), ("rerender",), asset_kinds=("dense",)),
     )
 }
 SCENE_STAGES = ("compose", "bodies", "render", "truth", "rerender")

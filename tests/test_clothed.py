@@ -104,7 +104,7 @@ def test_the_body_is_the_files_and_the_rest_is_the_tailors(folder, body_dir):
 def test_share_and_content_are_honoured(folder, body_dir):
     path = folder / "walk_01.jacket.npz"
     _write_jacket(path, np.zeros((FRAMES, 3, 3)), np.array([[0, 1, 2]]))
-    config = _config(clothed_share=0.5)
+    config = _config(clothed_share=0.5, size=8)
     population = Population(config, body_dir)
     cast = [sample_subject(config, population, 0, i) for i in range(8)]
     assert sum(bool(s.motion.path) for s in cast) == 4

@@ -159,9 +159,19 @@ def test_the_cast_does_not_depend_on_the_number_of_scenes(default_config):
         assert len(set(cast)) == len(cast) and max(cast) < default_config.cast.size
 
 
+def test_composed_scenes_of_different_splits_have_nobody_and_no_motion_in_common(specs):
+    shown = {split: set() for split in ("train", "val", "test")}
+    for spec in specs:
+        for subject in spec.subjects():
+            motion, body = ("motion", subject.motion.name), ("body", *subject.betas)
+            shown[spec.split] |= {subject.subject, motion, body}
+    assert all(shown.values())
+    assert not shown["train"] & (shown["val"] | shown["test"]) and not shown["val"] & shown["test"]
+
+
 @pytest.mark.parametrize("share", [0.06, 0.3])
 def test_every_prefix_of_the_cast_holds_its_share_of_children(default_config, body_dir, share):
-    section = default_config.cast.model_copy(update={"children_share": share})
+    section = default_config.cast.model_copy(update={"children_share": share, "size": 200})
     config = default_config.model_copy(update={"cast": section})
     crowd = Population(config, body_dir)
     members = [sample_subject(config, crowd, 0, i) for i in range(200)]
@@ -186,7 +196,8 @@ def test_understudies_perform_other_clips(default_config, body_dir, clips):
     names += ["clap", "dance", "phone", "drink", "cheer", "throw", "kick", "lunge", "punch", "push"]
     source = MotionSource(kind="library", include=names[:clips])
     section = default_config.motion.model_copy(update={"sources": [source]})
-    config = default_config.model_copy(update={"motion": section})
+    undivided = default_config.cast.model_copy(update={"val_share": 0.0, "test_share": 0.0})
+    config = default_config.model_copy(update={"motion": section, "cast": undivided})
     population = Population(config, body_dir)
     for index in range(5):
         taken = [sample_subject(config, population, 0, index, a).motion.name for a in range(4)]

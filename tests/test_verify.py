@@ -2,11 +2,10 @@
 
 import io
 import json
-import shutil
 
 import numpy as np
 import pytest
-from damaged_shards import label_change, repack
+from damaged_shards import describe, label_change, published, repack, restored
 from made_appearances import record_of, rerecorded
 from made_scenes import made_dataset
 from PIL import Image
@@ -25,12 +24,16 @@ def made(body_dir, tmp_path_factory):
     return made_dataset(body_dir, tmp_path_factory.getbasetemp() / "made")
 
 
+@pytest.fixture(scope="module")
+def copy(made, tmp_path_factory):
+    return published(made.plan.out, tmp_path_factory.mktemp("verify") / "dataset")
+
+
 @pytest.fixture
-def dataset(made, tmp_path):
+def dataset(copy):
     """A copy to damage, without the work folder: that is all a user has."""
-    out = tmp_path / "dataset"
-    shutil.copytree(made.plan.out, out, ignore=shutil.ignore_patterns("work", "report"))
-    return out
+    with restored(copy):
+        yield copy
 
 
 def test_sound_dataset_has_no_faults(dataset):
@@ -281,7 +284,7 @@ MEMBER_FAULTS = {
     flow_of_nobody: "nobody in the picture has a flow",
     small_flow: "flow is (96, 224, 2)",
     lost_member: "expected",
-    wrong_fov: "fields of view",
+    wrong_fov: "vfov_deg in the JSON does not belong",
     wrong_key: "its JSON says it is 000000_0007",
     wrong_appearance: "and 000000_0000_a1",
 }
@@ -328,10 +331,11 @@ def test_wrong_count(dataset, count):
 
 
 def test_silently_dropped_scene(dataset):
-    description = read_json(dataset / "dataset.json")
-    description["rejected"] = []
-    description["counts"]["rejected"] = 0
-    write_json(dataset / "dataset.json", description)
+    def forget(description):
+        description["rejected"] = []
+        description["counts"]["rejected"] = 0
+
+    describe(dataset, forget)
     assert verify(dataset) == ["scene 1 is neither in a shard nor rejected"]
 
 

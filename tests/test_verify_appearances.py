@@ -1,11 +1,10 @@
 """`genb verify`: appearances of a frame share their labels, and decisions follow from the drift."""
 
 import io
-import shutil
 
 import numpy as np
 import pytest
-from damaged_shards import label_change, repack, rewrite, without_rows
+from damaged_shards import label_change, published, repack, restored, rewrite, without_rows
 from made_appearances import painted, record_of, rerecorded, two_appearances
 from PIL import Image
 
@@ -18,13 +17,17 @@ from pipeline.storage import canonical_json, read_json, write_json
 from pipeline.verify import verify
 
 
-@pytest.fixture
-def varied(body_dir, tmp_path_factory, tmp_path):
-    """A copy to damage of the dataset with two appearances per frame."""
+@pytest.fixture(scope="module")
+def copy(body_dir, tmp_path_factory):
     plan = two_appearances(body_dir, tmp_path_factory.getbasetemp() / "made")
-    out = tmp_path / "varied"
-    shutil.copytree(plan.out, out, ignore=shutil.ignore_patterns("work", "report"))
-    return out
+    return published(plan.out, tmp_path_factory.mktemp("verify") / "varied")
+
+
+@pytest.fixture
+def varied(copy):
+    """A copy to damage of the dataset with two appearances per frame."""
+    with restored(copy):
+        yield copy
 
 
 def other_expression(members):

@@ -68,7 +68,7 @@ class BodyModelError(GenbError):
     """A body model file cannot be used. The message names the file, the fault and the next step."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ModelFile:
     """The arrays of one body model file (V vertices, F faces), all checked.
 

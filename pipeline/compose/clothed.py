@@ -44,13 +44,15 @@ class Clothed:
     garments: tuple[tuple[str, str, str], ...]
 
 
-def clothed_of_turn(config: Config, seed: int, turn: int, attempt: int = 0) -> Clothed:
+def clothed_of_turn(
+    people: tuple[Clothed, ...], sources: int, seed: int, turn: int, attempt: int = 0
+) -> Clothed:
     """The dressed performer of the `turn`-th member: each once in random order before any twice.
 
-    Raises GenbError when a folder is missing or holds nobody who can perform.
+    people: those to choose from. sources: the number of motion sources, whose order is drawn from
+    the same random stream.
     """
-    people = find_clothed(config)
-    order = generator(seed, Stream.MOTION, len(config.motion.sources)).permutation(len(people))
+    order = generator(seed, Stream.MOTION, sources).permutation(len(people))
     return people[int(order[(turn + attempt) % len(people)])]
 
 

@@ -12,6 +12,7 @@ from pipeline.compose.layout import Candidate, Place, View, place_people
 from pipeline.compose.look import sample_appearance, sample_light
 from pipeline.compose.place import choose_place, occupied
 from pipeline.compose.posed import Posed, candidate
+from pipeline.compose.splits import split_of_scene
 from pipeline.config import Config
 from pipeline.errors import SceneRejected
 from pipeline.motion.kinematics import JOINT
@@ -76,6 +77,7 @@ def compose_scene(config: Config, seed: int, scene: int, member: Member, posed: 
         camera_path=shot.path,
         movement=shot.movement,
         framing=shot.framing,
+        split=split_of_scene(config, seed, scene),
         shutter_s=shot.shutter_s,
         light=sample_light(generator(seed, Stream.LIGHT, scene), config.light),
         place=place,

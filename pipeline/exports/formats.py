@@ -61,5 +61,12 @@ def export(out: Path, name: str, target: Path | None, options: ExportOptions) ->
 
     target: folder, or None for OUT/exports/NAME. Raises GenbError.
     """
-    dataset = Dataset(out)
-    return format_module(name).write(dataset, target or dataset.out / "exports" / name, options)
+    dataset, module = Dataset(out), format_module(name)
+    images = dataset.images_by_split()
+    if not (images.get(options.split) if options.split else images):
+        there = ", ".join(f"{n} of {split}" for split, n in images.items()) or "none at all"
+        raise GenbError(
+            f"{out} has no images of the split asked for ({options.split or 'any'}); it has: "
+            f"{there}. Choose another --split, or leave it out."
+        )
+    return module.write(dataset, target or dataset.out / "exports" / name, options)

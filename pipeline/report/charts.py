@@ -6,6 +6,8 @@ from html import escape
 import numpy as np
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 320, 150, 38, 26, 8
+_LABEL = 24
+"""Letters of a bar's name that fit beside it."""
 
 
 def histogram(title: str, values: list[float], unit: str = "", bins: int = 12) -> str:
@@ -37,25 +39,40 @@ def histogram(title: str, values: list[float], unit: str = "", bins: int = 12) -
 
 
 def categories(title: str, values: list[str], most: int = 14) -> str:
-    """Horizontal bars of how often each text occurs."""
+    """Horizontal bars of how often each text occurs, the most frequent first."""
     if not values:
         return _figure(title, _note("no data"))
     counted = Counter(values).most_common()
     shown = counted[:most]
     if len(counted) > most:
         shown.append((f"{len(counted) - most} more", sum(n for _, n in counted[most:])))
-    row, label_w = 17, 160
-    largest = max(n for _, n in shown)
+    return bars(title, shown)
+
+
+def bars(title: str, counts: list[tuple[str, int]], even: float | None = None) -> str:
+    """Horizontal bars of named counts, in their order. even: marked by a line, if given."""
+    if not any(n for _, n in counts):
+        return _figure(title, _note("no data"))
+    row, label_w = 17, 150
+    plot_w = _WIDTH - label_w - 40
+    largest = max(*(n for _, n in counts), even or 0)
     parts = []
-    for i, (name, n) in enumerate(shown):
-        width = (_WIDTH - label_w - 40) * n / largest
-        y = i * row
+    if even is not None:
+        x = label_w + plot_w * even / largest
         parts.append(
-            f'<text x="{label_w - 6}" y="{y + 12}" text-anchor="end">{escape(name or "none")[:24]}'
-            f'</text><rect x="{label_w}" y="{y + 2}" width="{width:.1f}" height="{row - 5}"/>'
-            f'<text x="{label_w + width + 5:.1f}" y="{y + 12}">{n}</text>'
+            f'<path class="even" d="M{x:.1f} 0V{len(counts) * row}"><title>an even share: '
+            f"{even:.3g}</title></path>"
         )
-    return _figure(title, "".join(parts), len(shown) * row + 4)
+    for i, (name, n) in enumerate(counts):
+        width, y = plot_w * n / largest, i * row
+        name = name or "none"
+        short = escape(name if len(name) <= _LABEL else f"{name[: _LABEL - 1]}…")
+        parts.append(
+            f'<text x="{label_w - 6}" y="{y + 12}" text-anchor="end">{short}<title>{escape(name)}'
+            f'</title></text><rect x="{label_w}" y="{y + 2}" width="{width:.1f}" '
+            f'height="{row - 5}"/><text x="{label_w + width + 5:.1f}" y="{y + 12}">{n}</text>'
+        )
+    return _figure(title, "".join(parts), len(counts) * row + 4)
 
 
 def scatter(title: str, points: list[tuple[float, float]], x_name: str, y_name: str) -> str:
@@ -98,5 +115,6 @@ def _note(text: str) -> str:
 def _figure(title: str, body: str, height: int = _HEIGHT) -> str:
     return (
         f'<figure class="chart"><figcaption>{escape(title)}</figcaption>'
-        f'<svg viewBox="0 0 {_WIDTH} {height}" role="img">{body}</svg></figure>'
+        f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{escape(title)}">'
+        f"{body}</svg></figure>"
     )

@@ -24,7 +24,7 @@ PERSON_COLOURS = np.array(
     ],
     np.uint8,
 )
-_PART_COLOURS = {
+PART_COLOURS = {
     "background": (24, 26, 30),
     "skin": (226, 170, 136),
     "face": (250, 208, 176),
@@ -38,7 +38,7 @@ _PART_COLOURS = {
     "outer": (60, 160, 130),
     "shoes": (90, 90, 96),
 }
-_CODE_COLOURS = {
+CODE_COLOURS = {
     "visible": (90, 235, 110),
     "covered": (90, 200, 235),
     "self_occluded": (250, 210, 70),
@@ -46,6 +46,8 @@ _CODE_COLOURS = {
     "object_occluded": (220, 90, 220),
     "outside_image": (150, 150, 150),
 }
+
+_BODY_ALPHA, _SHADES = 204, 30
 
 
 def person_colour(person: int) -> np.ndarray:
@@ -87,7 +89,7 @@ def part_picture(part: np.ndarray) -> np.ndarray:
     """Semantic ids (H, W) as colours."""
     table = np.zeros((256, 3), np.uint8)
     for name, index in PARTS.items():
-        table[index] = _PART_COLOURS[name]
+        table[index] = PART_COLOURS[name]
     return table[part]
 
 
@@ -109,7 +111,7 @@ def draw_skeletons(image: np.ndarray, joints_2d: np.ndarray, codes: np.ndarray) 
     joints_2d: (P, 127, 2) px. codes: (P, 127).
     """
     picture = (image * 0.6).astype(np.uint8)
-    colours = {VISIBILITY[name]: colour for name, colour in _CODE_COLOURS.items()}
+    colours = {VISIBILITY[name]: colour for name, colour in CODE_COLOURS.items()}
     thickness = max(1, round(min(image.shape[:2]) / 300))
     for k, (uv, code) in enumerate(zip(joints_2d, codes, strict=True)):
         bone = tuple(int(c) for c in person_colour(k))
@@ -140,14 +142,25 @@ def draw_bodies(image: np.ndarray, alone_depth: np.ndarray, K: np.ndarray) -> np
 
     alone_depth: (P, H, W) m, each body drawn alone from its label parameters.
     """
-    picture = image.astype(np.float32)
+    layer = body_layer(alone_depth, K).astype(np.float32)
+    cover = layer[..., 3:] / 255
+    return np.round(cover * layer[..., :3] + (1 - cover) * image).astype(np.uint8)
+
+
+def body_layer(alone_depth: np.ndarray, K: np.ndarray) -> np.ndarray:
+    """The labelled bodies (H, W, 4) RGBA, shaded; nothing where there is none.
+
+    alone_depth: (P, H, W) m. Nobody but another body is in front of a body.
+    """
+    picture = np.zeros((*alone_depth.shape[1:], 4), np.uint8)
     nearest = alone_depth.min(axis=0)
     for k, depth in enumerate(alone_depth):
         mask = np.isfinite(depth) & (depth == nearest)
-        light = _shading(depth, K)
-        colour = person_colour(k).astype(np.float32) * (0.25 + 0.9 * light[..., None])
-        picture[mask] = 0.2 * picture[mask] + 0.8 * colour[mask]
-    return picture.clip(0, 255).astype(np.uint8)
+        # Few enough shades for a palette of 256 colours.
+        light = np.round(_shading(depth, K)[mask] * _SHADES) / _SHADES
+        picture[mask, :3] = person_colour(k) * (0.2 + 0.8 * light[:, None])
+        picture[mask, 3] = _BODY_ALPHA
+    return picture
 
 
 def _shading(depth: np.ndarray, K: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from pipeline.compose.splits import SPLITS
 from pipeline.shards.sample import UNMEASURED
 
 _YES = {True: "yes", False: "no"}
@@ -35,7 +36,7 @@ def dataset_card(description: dict, rows: list[dict]) -> str:
 
 {counts["samples"]} images with {counts["people"]} people, from {counts["scenes"]} scenes
 ({counts["rejected"]} rejected), in {counts["shards"]} WebDataset shard(s).
-Seed {description["seed"]}, format {description["format"]}.
+{_origin(description)}, format {description["format"]}.
 
 ## What is in a sample
 
@@ -54,6 +55,7 @@ Seed {description["seed"]}, format {description["format"]}.
 
 Camera frame: OpenCV. World: Z up, metres. Pixel (0, 0) is the outer corner of the first pixel.
 `model(betas, pose_cam, transl_cam, expression)` gives vertices in the camera frame.
+{_body_model(description)}
 
 ```python
 import webdataset
@@ -64,7 +66,19 @@ from datasets import load_dataset
 load_dataset("webdataset", data_files={{"train": "shards/*.tar"}}, split="train")
 ```
 
+Both stream over HTTP: put `https://HOST/FOLDER/shards/...` for the file names, and
+`streaming=True` for `datasets`. `index.parquet` says what is where without opening a shard:
+
+```python
+import duckdb
+duckdb.sql("SELECT shard, key FROM 'index.parquet' WHERE split = 'train' AND occlusion < 0.3")
+```
+
 {_appearances(description)}
+
+## Splits
+
+{_splits(description)}
 
 ## What it shows
 
@@ -102,6 +116,48 @@ Tools that made the data; they are not part of it:
 """
 
 
+def _origin(description: dict) -> str:
+    if "subset_of" in description:
+        source = description["subset_of"]
+        return (
+            f"The images of `{source['name']}` (fingerprint {source['fingerprint']}) where\n"
+            f"`{source['where']}`"
+        )
+    if "parts" not in description:
+        return f"Seed {description['seed']}"
+    parts = (
+        f"`{part['name']}` (seed {part['seed']}, fingerprint {part['fingerprint']}, from scene "
+        f"{part['first_scene']})"
+        for part in description["parts"]
+    )
+    return "Merged from " + ",\n".join(parts)
+
+
+def _body_model(description: dict) -> str:
+    files = description["body"]["files"]
+    if any(file["included"] for file in files):
+        return "The body model files are in `body/`."
+    return (
+        f"The body model (`{description['body']['source']}`) is not part of the dataset;\n"
+        "`dataset.json` has the checksums of the files that were used."
+    )
+
+
+def _splits(description: dict) -> str:
+    names = ("scenes", "images", "people", "subjects", "motions")
+    rows = [
+        f"| {split} | " + " | ".join(str(description["splits"][split][n]) for n in names) + " |"
+        for split in SPLITS
+    ]
+    table = [f"| split | {' | '.join(names)} |", "|---" * (1 + len(names)) + "|", *rows]
+    if not description["held_out"]:
+        return f"Nothing is held out: {description['held_out_reason']}."
+    return "\n".join(table) + (
+        "\n\nNobody and no motion of one split is in another; all pictures of a scene are in one. "
+        "Select by\n`split` in the index or in the JSON of each sample."
+    )
+
+
 def _appearances(description: dict) -> str:
     count = description["config"]["diffusion"]["appearances"]
     if count == 1:
@@ -110,8 +166,7 @@ def _appearances(description: dict) -> str:
 **Appearances.** There are {count} pictures of every frame, with the same labels, masks and
 geometry: `SSSSSS_FFFF`, `SSSSSS_FFFF_a1`, ... (scene, frame, appearance). Each is a sample of its
 own, so a plain loader sees {count} images per frame. To use one, or to weigh them, select by
-`appearance` in the JSON or the index. Keep all pictures of a scene on one side of a train/test
-split.
+`appearance` in the JSON or the index.
 
 ```python
 import pandas, webdataset

@@ -1,4 +1,4 @@
-"""The dataset as a whole: index, description, card, Croissant, report; made when shards are done.
+"""The dataset as a whole, when its shards are done: its description, and from it everything else.
 
 Everything here is made from the tars and their records, never from the stages' own files, so it
 describes what users get.
@@ -6,29 +6,26 @@ describes what users get.
 
 import importlib.metadata
 import os
-import shutil
 from collections.abc import Sequence
 
 from pipeline.compose.audition import cast_failures, motions_refused
+from pipeline.compose.splits import casting_pools
 from pipeline.errors import GenbError
 from pipeline.shards.bodies import publish_bodies
-from pipeline.shards.card import dataset_card
-from pipeline.shards.croissant import croissant
-from pipeline.shards.index import index_rows, write_index
+from pipeline.shards.index import index_rows
 from pipeline.shards.licences import asset_rows
+from pipeline.shards.publish import (
+    DESCRIPTION,
+    FORMAT,
+    date_published,
+    publish,
+    split_facts,
+    split_summary,
+)
 from pipeline.shards.records import read_record, shard_blocks, shard_complete, shard_path
 from pipeline.stages import STAGES, Plan
-from pipeline.storage import (
-    canonical_json,
-    read_json,
-    sha256_file,
-    sha256_text,
-    write_bytes,
-    write_json,
-)
+from pipeline.storage import canonical_json, read_json, sha256_text
 
-FORMAT = "genb-1"
-DESCRIPTION = "dataset.json"
 _PACKAGES = (
     *("genb", "bpy", "smplx", "anny", "torch", "diffusers", "transformers", "controlnet-aux"),
     *("numpy", "opencv-python-headless", "pillow", "pyrender", "trimesh", "luigi"),
@@ -57,32 +54,23 @@ def finish_dataset(plan: Plan, scenes: Sequence[int]) -> str:
     Raises GenbError when a shard is missing, or when more scenes were rejected than the
     configuration allows (the files are written all the same, to look into).
     """
-    from pipeline.report.html import rebuild_report
-
     blocks = shard_blocks(plan, len(scenes))
     if [s for _, block in blocks for s in block] != list(scenes):
         raise ValueError("a dataset holds the scenes 0, 1, 2, ... without gaps")
     records = [_record(plan, index, block) for index, block in blocks]
     tars = [shard_path(plan, index) for index, _ in blocks]
     _set_aside(plan, {tar.name for tar in tars})
-    # The report is written last and its absence marks the dataset as unfinished.
-    shutil.rmtree(plan.out / "report", ignore_errors=True)
     rows = index_rows(tars)
-    write_index(plan.out / "index.parquet", rows)
     body = publish_bodies(plan, sorted({row["gender"] for row in rows}))
     description = _describe(plan, len(scenes), records, rows) | {"body": body}
-    index_sha256 = sha256_file(plan.out / "index.parquet")
-    columns = list(rows[0].items()) if rows else []
-    write_json(plan.out / "croissant.json", croissant(description, index_sha256, columns))
-    write_bytes(plan.out / "README.md", dataset_card(description, rows).encode())
-    write_json(plan.out / DESCRIPTION, description)
-    report = rebuild_report(plan.out)
+    report = publish(plan.out, description, rows)
     _check_rejections(plan, description)
     counts = description["counts"]
     return (
         f"dataset: {plan.out}\n"
         f"  {counts['samples']} images, {counts['people']} people, {counts['shards']} shard(s), "
         f"{counts['rejected']} of {counts['scenes']} scenes rejected\n"
+        f"  {split_summary(description)}\n"
         f"report:  {report}"
     )
 
@@ -130,6 +118,8 @@ def _describe(plan: Plan, scenes: int, records: list[dict], rows: list[dict]) ->
             "people": len(rows),
             "shards": len(records),
         },
+        **date_published(),
+        **split_facts(rows, casting_pools(plan.config).reason),
         "shards": [{name: record[name] for name in fields} for record in records],
         "rejected": rejected,
         "cast_failures": cast_failures(plan, range(scenes)),

@@ -1,11 +1,13 @@
 """index.parquet: one row per person per image, to search a dataset without opening its tars.
 
-Image means sample: each appearance of a frame has rows of its own.
+Image means sample: each appearance of a frame has rows of its own. `columns` says what each column
+is; `docs/searching.md` shows queries.
 """
 
 import io
 from pathlib import Path
 
+from pipeline.shards.columns import check_rows, index_schema
 from pipeline.shards.read import read_samples
 from pipeline.shards.sample import DRIFT, PERSON_DRIFT
 from pipeline.storage import write_bytes
@@ -85,12 +87,17 @@ def index_row(shard: str, facts: dict, person: dict) -> dict:
 
 
 def write_index(path: Path, rows: list[dict]) -> None:
-    """Write the rows as Parquet; the bytes depend on the rows only."""
+    """Write the rows, of which there may be none, as Parquet with the schema of `columns`.
+
+    The bytes depend on the rows only. Raises GenbError when a row does not fit the schema.
+    """
     import pyarrow
     import pyarrow.parquet
 
+    check_rows(rows)
     buffer = io.BytesIO()
-    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), buffer, compression="zstd")
+    table = pyarrow.Table.from_pylist(rows, schema=index_schema())
+    pyarrow.parquet.write_table(table, buffer, compression="zstd")
     write_bytes(path, buffer.getvalue())
 
 

@@ -5,6 +5,8 @@ Hugging Face `datasets` infers one Arrow schema from the first samples. The comp
 the re-rendering is kept beside it as a JSON text.
 """
 
+import hashlib
+
 from pipeline.diffusion.noise import REGIONS
 from pipeline.storage import canonical_json
 
@@ -30,7 +32,7 @@ PERSON_DRIFT = DRIFT | {
 }
 """The same of a person. found_again: 1 or 0, whether the detector still finds them."""
 
-_OF_THE_PICTURE = ("key", "appearance", "rerender", "rerender_record")
+_OF_THE_PICTURE = ("key", "appearance", "members", "rerender", "rerender_record")
 _OF_THE_PICTURED = (*PERSON_DRIFT, "first_drift_mean_px", "drift_decision")
 
 
@@ -50,6 +52,16 @@ def sample_json(key: str, shard: str, facts: dict, record: dict) -> dict:
         "people_count": len(facts["people"]),
         "rerender": rerender_facts(record),
         "rerender_record": canonical_json(record),
+    }
+
+
+def member_checksums(members: dict[str, bytes]) -> dict[str, str]:
+    """SHA-256 of every member of a sample but its JSON, which tells them: 'rgb_jpg' -> hex."""
+    # No dots in the keys: Arrow and JSON paths would take them for levels.
+    return {
+        extension.replace(".", "_"): hashlib.sha256(data).hexdigest()
+        for extension, data in sorted(members.items())
+        if extension != "json"
     }
 
 

@@ -6,7 +6,6 @@ by webdataset's PIL decoder).
 """
 
 import io
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -18,19 +17,18 @@ from pipeline.errors import GenbError
 from pipeline.jobs import load_scene, rejection
 from pipeline.scene import SceneSpec, frame_name, picture_name
 from pipeline.shards.records import checksum_path, record_path, shard_path
-from pipeline.shards.sample import sample_json, sample_key
+from pipeline.shards.sample import member_checksums, sample_json, sample_key
+from pipeline.shards.tars import shard_tar, write_checksum
 from pipeline.stages import Plan
 from pipeline.storage import (
-    atomic_file,
     canonical_json,
     npz_bytes,
     read_json,
     read_npz,
-    sha256_file,
-    write_bytes,
     write_json,
 )
 from pipeline.truth.dense import dense_indices, dense_labels
+from pipeline.truth.dense_matrices import read_dense_matrices
 from pipeline.truth.frame import body_models
 
 
@@ -40,10 +38,7 @@ def write_shard(plan: Plan, index: int, scenes: list[int], path: Path) -> dict:
     Rejected scenes are left out of the tar and listed with stage and reason.
     """
     samples, rejected = [], []
-    with (
-        atomic_file(path) as partial,
-        tarfile.open(partial, "w", format=tarfile.USTAR_FORMAT) as tar,
-    ):
+    with shard_tar(path) as add:
         for scene in sorted(scenes):
             reason = rejection(plan.scene_dir("rerender", scene))
             if reason:
@@ -51,8 +46,7 @@ def write_shard(plan: Plan, index: int, scenes: list[int], path: Path) -> dict:
                 continue
             for key, members in _samples(plan, scene, index):
                 samples.append(key)
-                for extension in sorted(members):
-                    _add(tar, f"{key}.{extension}", members[extension])
+                add(key, members)
     return {"samples": samples, "rejected": rejected}
 
 
@@ -63,8 +57,7 @@ def publish_shard(plan: Plan, index: int, scenes: list[int]) -> dict:
     for stale in (record, checksum_path(tar)):
         stale.unlink(missing_ok=True)
     content = write_shard(plan, index, scenes, tar)
-    digest = sha256_file(tar)
-    write_bytes(checksum_path(tar), f"{digest}  {tar.name}\n".encode())
+    digest = write_checksum(tar)
     content |= {
         "shard": tar.name,
         "scenes": sorted(scenes),
@@ -76,44 +69,38 @@ def publish_shard(plan: Plan, index: int, scenes: list[int]) -> dict:
     return content
 
 
-def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
-    info = tarfile.TarInfo(name)
-    info.size, info.mode = len(data), 0o644
-    tar.addfile(info, io.BytesIO(data))
-
-
 def _samples(plan: Plan, scene: int, shard: int):
     """Yield (key, {extension: bytes}) of every appearance of every frame of a scene."""
     spec = load_scene(plan, scene)
     bodies = SceneBodies.load(plan.scene_dir("bodies", scene) / "bodies.npz")
     # One set of vertex numbers for everybody: all genders share one topology.
-    indices = dense_indices(body_models(plan, spec)[0], plan.config.shards.dense_keypoints)
+    model = body_models(plan, spec)[0]
+    matrices = read_dense_matrices(plan.config.shards, len(model.v_template))
+    chosen = [n for n in plan.config.shards.dense_keypoints if n not in matrices]
+    dense = dense_indices(model, chosen), matrices
     tar = shard_path(plan, shard).name
     for frame in range(spec.frames):
         facts = read_json(plan.scene_dir("truth", scene) / f"{frame_name(frame)}.json")
-        shared = _shared_members(plan, spec, bodies, frame, indices)
+        shared = _shared_members(plan, spec, bodies, frame, dense)
         for appearance in range(plan.config.diffusion.appearances):
             key = sample_key(scene, frame, appearance)
             picture = plan.scene_dir("rerender", scene) / picture_name(frame, appearance)
             record = read_json(picture.with_suffix(".json"))
-            yield (
-                key,
-                {
-                    **shared,
-                    "rgb.jpg": _jpeg(picture.with_suffix(".png"), plan.config.shards.jpeg_quality),
-                    "json": canonical_json(sample_json(key, tar, facts, record)).encode(),
-                },
-            )
+            jpeg = _jpeg(picture.with_suffix(".png"), plan.config.shards.jpeg_quality)
+            members = {**shared, "rgb.jpg": jpeg}
+            told = sample_json(key, tar, facts, record) | {"members": member_checksums(members)}
+            yield key, members | {"json": canonical_json(told).encode()}
 
 
-def _shared_members(plan: Plan, spec: SceneSpec, bodies, frame: int, indices) -> dict[str, bytes]:
+def _shared_members(plan: Plan, spec: SceneSpec, bodies, frame: int, dense) -> dict[str, bytes]:
     """What is the same in every appearance of a frame: the render, its passes and the labels."""
     name = frame_name(frame)
     render, truth = (plan.scene_dir(stage, spec.scene) for stage in ("render", "truth"))
     passes = RenderPasses.load(render / f"{name}.npz")
     labels = read_npz(truth / f"{name}.npz")
     vertices_cam = transform(labels["T_cam_world"], bodies.vertices[frame])
-    labels |= dense_labels(vertices_cam, labels["K"], indices, passes)
+    indices, matrices = dense
+    labels |= dense_labels(vertices_cam, labels["K"], indices, passes, matrices)
     members = {
         "cg.png": png_bytes(_picture(render / f"{name}.png")),
         "mask.png": png_bytes(_ids(passes.instance, spec)),

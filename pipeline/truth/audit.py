@@ -77,7 +77,7 @@ def audit_frame(
         "surface_error_px": _surface_error_px(labels["K"], vertices_cam, faces, passes),
         "near_share": float((passes.depth < _LENS_FREE_M).mean()),
     }
-    return Audit(figures, _faults(figures, limits))
+    return Audit(figures, audit_faults(figures, limits))
 
 
 def naked_scene(alone_depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -96,7 +96,7 @@ def interpenetration_mm(vertices: np.ndarray, faces: list[np.ndarray]) -> float:
     )
 
 
-def _faults(figures: dict[str, float], limits: AuditSection) -> list[str]:
+def audit_faults(figures: dict[str, float], limits: AuditSection) -> list[str]:
     at_least = {
         "silhouette_iou": limits.min_silhouette_iou,
         "person_iou_min": limits.min_silhouette_iou,

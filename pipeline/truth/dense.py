@@ -1,9 +1,11 @@
 """Dense surface key-points: evenly spread vertices of the body template, always the same ones.
 
-Farthest-point sampling on the rest mesh; a smaller set is a prefix of a larger one.
+Farthest-point sampling on the rest mesh; a smaller set is a prefix of a larger one. Sets of a
+user's own are matrices, see `dense_matrices`.
 """
 
 import numpy as np
+import scipy.sparse
 
 from pipeline.body.modelfile import ModelFile
 from pipeline.contracts import RenderPasses
@@ -41,15 +43,25 @@ def dense_indices(model: ModelFile, counts: list[int]) -> dict[int, np.ndarray]:
 
 
 def dense_labels(
-    vertices_cam: np.ndarray, K: np.ndarray, indices: dict[int, np.ndarray], passes: RenderPasses
+    vertices_cam: np.ndarray,
+    K: np.ndarray,
+    indices: dict[int, np.ndarray],
+    passes: RenderPasses,
+    matrices: dict[int, scipy.sparse.csr_matrix] | None = None,
 ) -> dict[str, np.ndarray]:
     """Arrays `dense_<n>_2d` (P, n, 2) px, `dense_<n>_code` (P, n) and `dense_<n>_index` (n,).
 
-    vertices_cam: (P, V, 3) metres, camera frame. passes: of the frame.
+    vertices_cam: (P, V, 3) metres, camera frame. indices: vertex numbers of the sets that are
+    vertices. passes: of the frame. matrices: (n, V) of the sets that are blends of vertices; their
+    index is -1 everywhere.
     """
+    vertices = vertices_cam.astype(float)
+    sets = {n: (index, vertices[:, index]) for n, index in indices.items()}
+    for n, matrix in (matrices or {}).items():
+        points = [matrix @ body for body in vertices]
+        sets[n] = np.full(n, -1, np.int32), np.array(points).reshape(-1, n, 3)
     arrays: dict[str, np.ndarray] = {}
-    for n, index in indices.items():
-        points = vertices_cam[:, index].astype(float)
+    for n, (index, points) in sets.items():
         uv = project_in_front(K, points)
         arrays[f"dense_{n}_2d"] = uv.astype(np.float32)
         arrays[f"dense_{n}_index"] = index

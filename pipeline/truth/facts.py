@@ -113,12 +113,15 @@ def person_facts(
         "action": family.action if family else motion.action or motion.name,
         "motion_frame": spec.clip_frames(person)[frame],
         "motion_fps": float(motion.fps),
+        # Where the clip begins in its file, and whether left and right are exchanged.
+        "motion_start_s": float(motion.start_s),
+        "motion_mirrored": motion.mirrored,
         # Joined, because an empty list has no element type in Arrow.
         "garments": "+".join(garment.kind for garment in subject.outfit),
         "garment_source": "files" if any(g.cache for g in subject.outfit) else "tailor",
         **fit_facts(garments),
         "shoes": subject.shoes,
-        "hair": person.appearance.hair_style,
+        "hair": person.appearance.hair_mesh or person.appearance.hair_style,
         "hair_colour": person.appearance.hair_colour,
         "skin_tone": float(person.appearance.skin_tone),
         "looks_at_camera": _looks_into(person, spec.camera_at(frame)),
