@@ -1,6 +1,7 @@
 """Angles and words of poses: analytic bends and turns, mirrored people, families of motions."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -356,3 +357,24 @@ def test_hand_made_postures(people):
         # At yaw 0 the left is +X: a positive turn about +Y takes it down.
         rolled = people.pose(root=Rotation.from_euler("y", deg, degrees=True), **ahead)
         assert facts_of(rolled).value("body.posture") == f"lying_{side}"
+
+
+def test_somebody_on_their_back_lies_though_an_arm_lifts_them(people):
+    """Found on renders: a clip in which the hands carry the back 5 to 8 cm above the ground."""
+    flat = people.clip("lie_back", 0, 1)[0]
+    up = np.array([0.0, 0.0, 0.08])
+    hovering = replace(flat, vertices=flat.vertices + up, joints=flat.joints + up)
+    assert posture(flat).value == posture(hovering).value == "lying_back"
+    floating = replace(flat, vertices=flat.vertices + 3 * up, joints=flat.joints + 3 * up)
+    assert posture(floating) is None or posture(floating).value != "lying_back"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_hands_before_the_belly_are_not_at_the_waist(people, seed):
+    """Found on renders: hands that hold a phone. The waist ends a hand's breadth over the navel."""
+    body = people.clip("texting", seed, 1)[0]
+    navel_m = body.joint("spine1")[2]
+    for side in SIDES:
+        word, _ = hand_height(body, side)
+        above = body.joint(f"{side}_wrist")[2] > navel_m + 0.1
+        assert not (above and word == "waist")

@@ -64,7 +64,7 @@ def hand_height(body: Body, side: str) -> tuple[str, float]:
     top = body.skin("head")[:, 2].max()
     shoulder = np.mean([body.joint(f"{s}_shoulder")[2] for s in SIDES])
     chin, chest = body.joint("neck")[2], body.joint("spine2")[2]
-    hips = body.joint("pelvis")[2]
+    hips, navel = body.joint("pelvis")[2], body.joint("spine1")[2]
     m = 1 / body.scale
     rows = (
         ("above_head", top + BANDS["above"].yes * m, np.inf),
@@ -72,7 +72,7 @@ def hand_height(body: Body, side: str) -> tuple[str, float]:
         ("head", chin + 0.06 * m, top - 0.04 * m),
         ("shoulder", shoulder - 0.05 * m, shoulder + 0.06 * m),
         ("chest", chest + 0.02 * m, shoulder - 0.1 * m),
-        ("waist", hips + 0.05 * m, chest - 0.02 * m),
+        ("waist", hips + 0.05 * m, navel + 0.05 * m),
         ("hip", hips - 0.14 * m, hips + 0.01 * m),
         ("below_hip", -np.inf, hips - 0.2 * m),
     )

@@ -59,6 +59,7 @@ BANDS = {
     "foot_up": Band(0.04, 0.09, "m", "a foot is off the ground"),
     "leg_lifted": Band(0.08, 0.12, "m", "a leg is lifted"),
     "off_floor": Band(0.045, 0.075, "m", "seat, knee, back or hand is off the ground"),
+    "off_bed": Band(0.10, 0.14, "m", "seat and back are too high for a level trunk to lie"),
     "off_skin": Band(0.03, 0.06, "m", "a hand is away from a part of the body"),
     "palm_off": Band(0.06, 0.08, "m", "the palm is off a leg, whatever its fingers brush"),
     "above": Band(0.02, 0.06, "m", "a hand is above the head"),

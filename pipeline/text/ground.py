@@ -73,8 +73,8 @@ def posture(body: Body) -> Fact | None:
 
 def _carried(body: Body, s: Support) -> str:
     whole = lean_deg(body)[0]
-    # An arm under the body lifts somebody who lies a little.
-    low = all(s.down(height) is not False for height in (s.seat, s.back))
+    # Arms under the body, or behind it, lift somebody who lies.
+    low = all(BANDS["off_bed"](height) is False for height in (s.seat, s.back))
     if s.down(s.seat) or (low and BANDS["lying"](whole)):
         return _on_seat(body, whole)
     if BANDS["lying"](whole) and body.axes("spine3")[2, 2] < -0.7 and s.none_down(s.knees):

@@ -6,7 +6,7 @@ A person's own sides are always "their left"; sides of the picture are "the left
 POSTURE = {
     "standing": ("stands", "is standing"),
     "upright": ("is upright", "holds their body upright"),
-    "on_feet": ("is on their feet", "is up on their feet"),
+    "on_feet": ("is on their feet",),
     "on_left_foot": (
         "is on their left foot with the right foot off the ground",
         "has only their left foot on the ground",
