@@ -102,6 +102,13 @@ def report_machine() -> tuple[str, bool]:
         "cast.children_share",
         needed=False,
     )
+    check(
+        _smpl_ready(),
+        "SMPL files for SMPL labels (genb smpl, exports of CameraHMR, TokenHMR, 4D-Humans)",
+        "put SMPL_NEUTRAL.pkl into $GENB_ASSETS/smpl/ and smplx2smpl.pkl into $GENB_ASSETS "
+        "(docs/smpl.md)",
+        needed=False,
+    )
     clips = _motion_files(folder)
     check(
         clips > 0,
@@ -112,6 +119,16 @@ def report_machine() -> tuple[str, bool]:
     )
     lines.append("All good." if healthy else "Put the MISS lines right first.")
     return "\n".join(lines), healthy
+
+
+def _smpl_ready() -> bool:
+    from pipeline.smpl.convert import SmplConverter
+
+    try:
+        SmplConverter(assets.user_assets_dir())
+    except GenbError:
+        return False
+    return True
 
 
 def _presets() -> list[tuple[str, list[str]]]:

@@ -14,7 +14,8 @@ from pipeline.errors import GenbError
 from pipeline.shards.index import index_rows
 
 AGREEING = (
-    *("shards.geometry", "shards.dense_keypoints", "diffusion.appearances", "diffusion.drift"),
+    *("shards.geometry", "shards.dense_keypoints", "shards.dense_matrices"),
+    *("diffusion.appearances", "diffusion.drift"),
     *("audit", "exposure", "scene.frames", "scene.frame_step", "cast.fps"),
     *("body.source", "body.num_betas", "body.kid_template"),
 )
