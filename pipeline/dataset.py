@@ -19,6 +19,9 @@ from pipeline.shards.read import Sample, read_samples
 from pipeline.storage import read_json
 from pipeline.truth.bodies import label_bodies, person_model
 
+FORMAT = "genb-2"
+"""Version of what is in a dataset; another one is built again rather than guessed at."""
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -137,3 +140,14 @@ class Dataset:
         kid = self.description["config"]["body"]["kid_template"]
         template = body_dir(Config.model_validate(self.description["config"])) / kid
         return person_model(folder, person["gender"], template if person["kid_template"] else None)
+
+
+def open_dataset(out: Path) -> Dataset:
+    """The finished dataset in `out`. Raises GenbError for none, or one of another format."""
+    dataset = Dataset(out)
+    if dataset.description["format"] != FORMAT:
+        raise GenbError(
+            f"{out} has the format {dataset.description['format']}, not {FORMAT}: build it again "
+            "with this version."
+        )
+    return dataset

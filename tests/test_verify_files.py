@@ -167,7 +167,7 @@ def more_samples(description):
 
 
 DESCRIPTIONS = {
-    set_format: r"^dataset\.json: format is 'genb-0', expected 'genb-1'$",
+    set_format: r"^dataset\.json: format is 'genb-0', expected 'genb-2'$",
     present_though_rejected: r"^scene 0 is both in a shard and rejected$",
     hold_out_nothing: r"^dataset\.json: held_out and its reason do not agree with the splits$",
     other_body: r"^dataset\.json: the body model of gender 'female' is listed or used, not both$",

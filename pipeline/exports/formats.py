@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from pipeline.assets import user_assets_dir
-from pipeline.dataset import Dataset
+from pipeline.dataset import open_dataset
 from pipeline.errors import GenbError
 
 FORMATS = {
@@ -61,7 +61,7 @@ def export(out: Path, name: str, target: Path | None, options: ExportOptions) ->
 
     target: folder, or None for OUT/exports/NAME. Raises GenbError.
     """
-    dataset, module = Dataset(out), format_module(name)
+    dataset, module = open_dataset(out), format_module(name)
     images = dataset.images_by_split()
     if not (images.get(options.split) if options.split else images):
         there = ", ".join(f"{n} of {split}" for split, n in images.items()) or "none at all"

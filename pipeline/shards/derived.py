@@ -11,20 +11,8 @@ from pathlib import Path
 
 from pipeline.dataset import Dataset
 from pipeline.errors import GenbError
-from pipeline.shards.publish import FORMAT
 from pipeline.shards.read import Sample, read_samples
 from pipeline.storage import atomic_file, canonical_json, sha256_file
-
-
-def open_dataset(out: Path) -> Dataset:
-    """The finished dataset in `out`. Raises GenbError for none, or one of another format."""
-    dataset = Dataset(out)
-    if dataset.description["format"] != FORMAT:
-        raise GenbError(
-            f"{out} has the format {dataset.description['format']}, not {FORMAT}: build it again "
-            "with this version."
-        )
-    return dataset
 
 
 def check_target(target: Path) -> None:

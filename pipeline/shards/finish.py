@@ -10,13 +10,13 @@ from collections.abc import Sequence
 
 from pipeline.compose.audition import cast_failures, motions_refused
 from pipeline.compose.splits import casting_pools
+from pipeline.dataset import FORMAT
 from pipeline.errors import GenbError
 from pipeline.shards.bodies import publish_bodies
 from pipeline.shards.index import index_rows
 from pipeline.shards.licences import asset_rows
 from pipeline.shards.publish import (
     DESCRIPTION,
-    FORMAT,
     date_published,
     publish,
     split_facts,

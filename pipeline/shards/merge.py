@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from pipeline.dataset import FORMAT, open_dataset
 from pipeline.errors import GenbError
 from pipeline.shards.derived import (
     check_target,
     copy_bodies,
-    open_dataset,
     retold,
     shard_facts,
     sound_samples,
@@ -21,7 +21,7 @@ from pipeline.shards.parts import (
     setting,
     subject_names,
 )
-from pipeline.shards.publish import FORMAT, date_published, publish, split_facts, split_summary
+from pipeline.shards.publish import date_published, publish, split_facts, split_summary
 from pipeline.shards.sample import sample_key
 from pipeline.shards.tars import shard_name, shard_tar, write_checksum
 from pipeline.storage import atomic_dir, canonical_json, sha256_text

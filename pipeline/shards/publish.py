@@ -15,7 +15,6 @@ from pipeline.shards.croissant import croissant
 from pipeline.shards.index import write_index
 from pipeline.storage import sha256_file, write_bytes, write_json
 
-FORMAT = "genb-1"
 DESCRIPTION = "dataset.json"
 
 

@@ -8,19 +8,18 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.dataset import Dataset
+from pipeline.dataset import FORMAT, Dataset, open_dataset
 from pipeline.errors import GenbError
 from pipeline.shards.columns import COLUMNS
 from pipeline.shards.derived import (
     check_target,
     copy_bodies,
-    open_dataset,
     retold,
     shard_facts,
     sound_samples,
 )
 from pipeline.shards.index import index_rows
-from pipeline.shards.publish import FORMAT, date_published, publish, split_facts, split_summary
+from pipeline.shards.publish import date_published, publish, split_facts, split_summary
 from pipeline.shards.read import Sample
 from pipeline.shards.tars import shard_name, shard_tar, write_checksum
 from pipeline.storage import atomic_dir, canonical_json, sha256_text

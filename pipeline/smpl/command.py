@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.assets import user_assets_dir
-from pipeline.dataset import Dataset, Frame
+from pipeline.dataset import Dataset, Frame, open_dataset
 from pipeline.errors import GenbError
 from pipeline.smpl.convert import SmplConverter, SmplFit
 from pipeline.storage import write_bytes, write_npz
@@ -37,7 +37,7 @@ def convert_dataset(out: Path, target: Path, assets: Path | None) -> str:
     assets: folder of the licensed files, or None for $GENB_ASSETS. Returns the summary. Raises
     GenbError when a file is missing, or is not for this dataset's bodies.
     """
-    dataset, converter = Dataset(out), SmplConverter(assets or user_assets_dir())
+    dataset, converter = open_dataset(out), SmplConverter(assets or user_assets_dir())
     rows = [row for frame in _frames(dataset) for row in _rows(frame)]
     if not rows:
         raise GenbError(f"{out} has no people to convert. Build it with at least one scene.")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.dataset import Dataset
+from pipeline.dataset import open_dataset
 from pipeline.storage import write_bytes, write_json, write_npz
 from pipeline.tals.cameras import CAMERAS, errors_2d
 from pipeline.tals.people import People, read_people
@@ -31,7 +31,7 @@ def measure_tals(out: Path, target: Path) -> str:
 
     Returns a summary. Raises GenbError when there is nobody to measure.
     """
-    people, left_out = read_people(Dataset(out))
+    people, left_out = read_people(open_dataset(out))
     whole = whole_people(people)
     errors = {name: measure(people, whole, camera(people)) for name, camera in CAMERAS.items()}
     tables = {name: constants(one) for name, one in errors.items()}

@@ -9,8 +9,8 @@ import pyarrow
 import pyarrow.parquet
 
 from pipeline.compose.splits import SPLITS
+from pipeline.dataset import FORMAT
 from pipeline.shards.croissant import croissant
-from pipeline.shards.publish import FORMAT
 from pipeline.storage import read_json, sha256_file
 
 _MOST_NAMED = 20
