@@ -1,5 +1,8 @@
 """`genb verify` accuses nobody in pictures that are hard to check, and without geometry."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 from made_scenes import box_mesh, load_model, make_plan, make_spec, pose_people, render
 from made_scenes import write_upstream as write
@@ -10,7 +13,9 @@ from pipeline.shards.__main__ import run as run_shards
 from pipeline.shards.finish import finish_dataset
 from pipeline.storage import read_json
 from pipeline.truth.__main__ import run as run_truth
+from pipeline.truth.schema import VISIBILITY
 from pipeline.verify import verify_report
+from pipeline.verify.codes import _Body
 
 PEOPLE = [
     {"x": -0.35, "y": 0.0, "yaw": 20, "seed": 1},
@@ -75,3 +80,21 @@ def test_a_dataset_without_geometry_has_no_faults(body_dir, tmp_path, frames):
     out = dataset(body_dir, tmp_path, scenes, scene={"frames": frames}, shards=shards)
     report = verify_report(out)
     assert (report.faults, report.notes) == ([], [])
+
+
+def test_a_rim_that_only_cycles_hits_leaves_its_point_visible():
+    """Found on renders: OpenGL misses the pixel, and what it draws beside it is 4 cm nearer."""
+    own = np.full((3, 3), np.inf)
+    own[:, 2] = 5.285
+    frame = SimpleNamespace(
+        depth=np.full((3, 3), 5.3253), mask=np.full((3, 3), 3), part=np.ones((3, 3), int)
+    )
+    body = _Body(frame, 2, own)
+    point, uv, skin = np.array([[0.0, 0.0, 5.326]]), np.array([[1.6, 1.8]]), np.array([0.015])
+    possible = set(body.perhaps(point, uv, skin))
+    assert body.codes(point, uv, skin)[0] == VISIBILITY["self_occluded"]
+    assert possible == {VISIBILITY["self_occluded"], VISIBILITY["visible"]}
+    # Where OpenGL draws the body, the point is behind it whatever the rims do.
+    drawn = _Body(frame, 2, np.full((3, 3), 5.285))
+    assert set(drawn.perhaps(point, uv, skin)) == {VISIBILITY["self_occluded"]}
+    assert set(body.perhaps(point, np.array([[-2.0, 1.8]]), skin)) == {VISIBILITY["outside_image"]}

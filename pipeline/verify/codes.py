@@ -94,11 +94,17 @@ class _Body:
         return joint_codes(points, uv, self._k, self._own, flesh, self._passes)
 
     def perhaps(self, points: np.ndarray, uv: np.ndarray, flesh: np.ndarray) -> np.ndarray:
-        """Codes that another driver's rims, or flesh measured elsewhere, would have given."""
+        """Codes of a point that another driver's rims, or flesh measured elsewhere, would give."""
+        (column, row), (height, width) = uv[0].astype(int), self._own.shape
+        surfaces = [self._own, *self._around]
+        inside = 0 <= row < height and 0 <= column < width
+        if inside and not np.isfinite(self._own[row, column]):
+            # At a rim Cycles may hit the very surface that OpenGL misses here, and none around.
+            surfaces.append(np.full_like(self._own, np.inf))
         return np.concatenate(
             [
                 joint_codes(points, uv, self._k, surface, flesh + more, self._passes)
-                for surface in (self._own, *self._around)
+                for surface in surfaces
                 for more in (-_FLESH_M, _FLESH_M)
             ]
         )
