@@ -9,12 +9,15 @@ from made_scenes import made_dataset, make_plan, project_plainly, write_upstream
 from made_smpl import SMPL_VERTICES, chosen_vertices, pick_matrix
 from pydantic import ValidationError
 
+from pipeline.assets import manifest
 from pipeline.config import Config
 from pipeline.config_sections import ShardSection
 from pipeline.diffusion.__main__ import run as run_rerender
 from pipeline.errors import GenbError
 from pipeline.jobs import Job
 from pipeline.shards.__main__ import run as run_shards
+from pipeline.shards.card import commercial_use
+from pipeline.shards.licences import asset_rows
 from pipeline.shards.read import read_samples
 from pipeline.shards.records import shard_path
 from pipeline.truth.__main__ import run as run_truth
@@ -33,7 +36,9 @@ def made(body_dir, tmp_path_factory):
 @pytest.fixture
 def assets(tmp_path, monkeypatch):
     monkeypatch.setenv("GENB_ASSETS", str(tmp_path))
-    return tmp_path
+    manifest.cache_clear()
+    yield tmp_path
+    manifest.cache_clear()
 
 
 def blends(count: int, columns: int, seed: int = 5) -> scipy.sparse.csr_matrix:
@@ -174,3 +179,23 @@ def made_labels(made) -> dict[str, np.ndarray]:
     """Labels of scene 2 in the dataset without matrices."""
     (sample,) = read_samples(shard_path(made.plan, 1))
     return sample.labels()
+
+
+def test_the_card_counts_a_matrix_among_the_assets(assets):
+    (assets / "dense.toml").write_text(
+        '[[asset]]\nid = "ours.pkl"\nlicence = "CC0-1.0"\nsource = "ours"\nobtained = "manual"\n'
+        "redistributable = true\ncommercial_use = true\n"
+    )
+    matrices = section(
+        n138={"path": "downsample_mat.pkl", "via": "smplx2smpl.pkl"}, n437="some/place/nobody.pkl"
+    )
+    rows = {r["id"]: r for r in asset_rows(Config(shards=matrices), [], [], [], [])}
+    assert "CameraHMR" in rows["downsample_mat.pkl"]["licence"]
+    assert "SMPL-X" in rows["smplx2smpl.pkl"]["licence"]
+    assert "not in the manifest" in rows["nobody.pkl"]["licence"]
+    for name in ("downsample_mat.pkl", "smplx2smpl.pkl", "nobody.pkl"):
+        assert not rows[name]["commercial_use"] and not rows[name]["redistributable"]
+        assert not commercial_use({"assets": [rows[name]]})
+    free = asset_rows(Config(shards=section(n437="ours.pkl")), [], [], [], [])
+    assert commercial_use({"assets": [r for r in free if r["kind"] == "dense"]})
+    assert not [r for r in asset_rows(Config(), [], [], [], []) if r["kind"] == "dense"]

@@ -35,6 +35,8 @@ class SmplBodies:
             try:
                 self._last = same, self._fitted(frame.vertices if vertices is None else vertices)
             except GenbError as refusal:
+                if self.residual_mm:  # half of the rows would be SMPL's and half not
+                    raise
                 self.why_not = str(refusal)
                 return None
         return self._last[1]

@@ -1,5 +1,7 @@
 """Licence facts of every asset that is in the images, and of the tools that made them."""
 
+from pathlib import Path
+
 from pipeline import assets
 from pipeline.config import Config
 from pipeline.diffusion.models import RANDOM_TINY
@@ -37,6 +39,9 @@ def asset_rows(
         wanted += [("body", "smplx_kid")]
     wanted += [("motion", name) for name in motions]
     wanted += [("garment", name) for name in garments]
+    matrices = config.shards.matrices.values()
+    files = {Path(path).name for one in matrices for path in (one.path, one.via) if path}
+    wanted += [("dense", name) for name in sorted(files)]
     wanted += card_assets(config)
     wanted += _painting(config)
     wanted += [("software", name) for name in sorted(assets.manifest("software"))]
